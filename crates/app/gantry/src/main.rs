@@ -1,0 +1,3 @@
+//! The binary: up, server, agent, and the user's commands.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One endpoint: listeners, protocol detection, SigV4, routing, websockets.

@@ -1,0 +1,1 @@
+//! Signs and sends one AWS operation over HTTP; opens signed websockets.

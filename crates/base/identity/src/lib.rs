@@ -1,0 +1,1 @@
+//! Principals, credentials, SigV4 signing and verification.

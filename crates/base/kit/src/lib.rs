@@ -1,0 +1,1 @@
+//! What every service crate shares: loops, pagination, idempotency tokens, tags.

@@ -1,0 +1,1 @@
+//! Every limit of Gantry, by name.

@@ -1,0 +1,1 @@
+//! ARNs, ids and the names of AWS's things.

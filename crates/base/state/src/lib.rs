@@ -1,0 +1,1 @@
+//! Typed tables in memory, transactions, change feed, group commit over an Engine.

@@ -1,0 +1,1 @@
+//! AWS protocols over static schemas: readers, writers, operations, errors.

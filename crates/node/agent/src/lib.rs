@@ -1,0 +1,1 @@
+//! A node's agent: joins over ACS, runs tasks, tells the truth about them.

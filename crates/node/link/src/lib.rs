@@ -1,0 +1,1 @@
+//! ACS and TCS messages, and the closed Docker API subset they carry.

@@ -1,0 +1,1 @@
+//! A task's network: namespace, routed veth, nftables base rules, resolv.conf.

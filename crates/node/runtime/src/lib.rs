@@ -1,0 +1,1 @@
+//! Runs containers: images, bundles, and a shim process that owns each one.

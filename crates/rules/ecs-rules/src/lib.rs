@@ -1,0 +1,1 @@
+//! What ECS decides, as pure functions: validation, deployments, task states.

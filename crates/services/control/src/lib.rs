@@ -1,0 +1,1 @@
+//! Gantry's own API: joining nodes, image import, explanations.

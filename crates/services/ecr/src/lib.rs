@@ -1,0 +1,1 @@
+//! The ECR API and the catalogue behind the registry.

@@ -1,0 +1,1 @@
+//! What left the hot tables: stopped tasks in segment files, by key and by time.

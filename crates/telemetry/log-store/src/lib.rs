@@ -1,0 +1,1 @@
+//! Log events by group and stream in bounded segment files.

@@ -1,0 +1,1 @@
+//! An OCI distribution v2 registry over content-addressed files.

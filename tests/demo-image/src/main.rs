@@ -1,0 +1,3 @@
+//! The static program inside the demo image.
+
+fn main() {}

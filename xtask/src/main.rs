@@ -1,0 +1,3 @@
+//! The project's own tools: models, codegen, tidy, coverage.
+
+fn main() {}
