@@ -1,1 +1,9 @@
-//! What every service crate shares: loops, pagination, idempotency tokens, tags.
+//! What every service crate shares: loops, pages, tags, fingerprints of requests.
+
+pub mod loops;
+pub mod page;
+pub mod tags;
+pub mod token;
+
+pub use loops::{Loop, LoopError, Next};
+pub use page::{Page, paginate};

@@ -1,1 +1,68 @@
-//! The ECS API and its loops.
+//! The ECS API and its loops. Rooms: `records` (tables), `operations` (one file each), `loops` (one file each),
+//! `link` (the server's side of ACS and TCS), `render` (records → API shapes), `usage` (what tasks use of nodes).
+
+mod access;
+pub mod link;
+pub mod loops;
+mod operations;
+pub mod records;
+mod render;
+mod usage;
+
+use std::sync::Arc;
+
+use clock::Clock;
+use history::History;
+use state::{Schema, Store};
+
+pub use usage::NodeUsage;
+
+/// What the operator sets.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub account: String,
+    pub region: String,
+    /// Base URL that agents are told, `http://127.0.0.1:4580`.
+    pub endpoint: String,
+    /// Addresses of the default subnet, `172.31.0.0/20`.
+    pub default_subnet_cidr: String,
+    pub availability_zone: String,
+}
+
+/// The service. Cheap to share behind an [`Arc`]; operations and loops hang on it.
+pub struct Ecs {
+    pub(crate) store: Store,
+    pub(crate) history: Arc<History>,
+    pub(crate) clock: Clock,
+    pub(crate) config: Config,
+    pub(crate) sessions: link::Sessions,
+}
+
+impl Ecs {
+    pub fn new(store: Store, history: Arc<History>, clock: Clock, config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            history,
+            clock,
+            config,
+            sessions: link::Sessions::default(),
+        })
+    }
+
+    /// Registers the tables and views of ECS.
+    pub fn schema(schema: Schema) -> Schema {
+        use records::*;
+        schema
+            .table::<ClusterRecord>()
+            .table::<TaskDefinitionRecord>()
+            .table::<FamilyRecord>()
+            .table::<TaskRecord>()
+            .table::<ContainerInstanceRecord>()
+            .table::<ServiceRecord>()
+            .table::<ServiceEventRecord>()
+            .table::<SubnetRecord>()
+            .table::<AddressRecord>()
+            .table::<ClientTokenRecord>()
+            .view::<NodeUsage>()
+    }
+}

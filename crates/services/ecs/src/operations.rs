@@ -1,0 +1,1 @@
+//! One file an operation: what it needs to be allowed, and what it does.

@@ -1,0 +1,29 @@
+//! The tables of ECS. Every key begins with `{account}/{region}/`, so that one store can hold many of both.
+//!
+//! One writer per field: where a record has fields of several writers, its module says which.
+
+mod attachment;
+mod cluster;
+mod container_instance;
+mod service;
+mod task;
+mod task_definition;
+mod token;
+
+pub use attachment::{AddressRecord, ElasticNetworkInterface, SubnetRecord};
+pub use cluster::{ClusterRecord, ClusterStatus, StrategyItem};
+pub use container_instance::{
+    AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
+};
+pub use service::{
+    DeploymentRecord, DeploymentRole, RolloutState, ServiceEventRecord, ServiceRecord,
+    ServiceStatus, TaskSpec,
+};
+pub use task::{
+    ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding, TaskRecord, TaskStatus,
+};
+pub use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus};
+pub use token::ClientTokenRecord;
+
+/// Tags in AWS's order of writing; keys are unique.
+pub type Tags = Vec<(String, String)>;

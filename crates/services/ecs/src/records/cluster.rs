@@ -1,0 +1,71 @@
+use api_ecs::types::{
+    ClusterConfiguration, ClusterServiceConnectDefaults, ClusterSetting,
+};
+use clock::UnixMillis;
+use serde::{Deserialize, Serialize};
+use state::{Index, Record};
+use wire::Stored;
+
+use super::Tags;
+
+/// A cluster. Deleted ones stay as INACTIVE, as AWS keeps them describable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    pub account: String,
+    pub region: String,
+    pub name: String,
+    pub status: ClusterStatus,
+    pub settings: Vec<Stored<ClusterSetting>>,
+    pub configuration: Option<Stored<ClusterConfiguration>>,
+    pub service_connect_defaults: Option<Stored<ClusterServiceConnectDefaults>>,
+    pub capacity_providers: Vec<String>,
+    pub default_capacity_provider_strategy: Vec<StrategyItem>,
+    pub tags: Tags,
+    pub created_at: UnixMillis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClusterStatus {
+    Active,
+    Inactive,
+}
+
+/// One item of a capacity provider strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyItem {
+    pub capacity_provider: String,
+    pub weight: i32,
+    pub base: i32,
+}
+
+impl ClusterRecord {
+    pub fn key_of(account: &str, region: &str, name: &str) -> String {
+        format!("{account}/{region}/{name}")
+    }
+
+    pub fn arn(&self) -> String {
+        names::arn::cluster(&self.region, &self.account, &self.name)
+    }
+}
+
+impl Record for ClusterRecord {
+    const TABLE: &'static str = "ecs_clusters";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        Self::key_of(&self.account, &self.region, &self.name)
+    }
+
+    fn indexes() -> &'static [Index<Self>] {
+        &[]
+    }
+}
+
+impl ClusterStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}

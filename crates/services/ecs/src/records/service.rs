@@ -1,0 +1,176 @@
+use api_ecs::types::{DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy};
+use clock::UnixMillis;
+use serde::{Deserialize, Serialize};
+use state::{Index, Record};
+use wire::Stored;
+
+use super::{StrategyItem, Tags};
+
+/// A service with the replica strategy.
+///
+/// Writers: Create-, Update- and DeleteService write what the user asked for; the service scheduler writes
+/// `deployments` beyond the first, `status` INACTIVE, counts are derived from the tasks when read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceRecord {
+    pub account: String,
+    pub region: String,
+    pub cluster: String,
+    pub name: String,
+    pub status: ServiceStatus,
+    pub desired_count: i32,
+    /// What the newest deployment runs; each deployment keeps its own copy.
+    pub task_spec: TaskSpec,
+    pub deployment_configuration: Stored<DeploymentConfiguration>,
+    pub scheduling_strategy: String,
+    pub deployment_controller: String,
+    pub availability_zone_rebalancing: String,
+    pub health_check_grace_period_seconds: Option<i32>,
+    pub enable_ecs_managed_tags: bool,
+    pub enable_execute_command: bool,
+    pub propagate_tags: String,
+    pub role_arn: Option<String>,
+    /// Newest first: the PRIMARY, then ACTIVE ones until their tasks are gone.
+    pub deployments: Vec<DeploymentRecord>,
+    pub steady_state_reported_at: Option<UnixMillis>,
+    pub tags: Tags,
+    pub created_by: String,
+    pub created_at: UnixMillis,
+    pub updated_at: UnixMillis,
+    pub version: i64,
+}
+
+/// What a deployment's tasks are made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    pub family: String,
+    pub revision: i32,
+    pub launch_type: Option<String>,
+    pub capacity_provider_strategy: Vec<StrategyItem>,
+    pub platform_version: Option<String>,
+    pub network_configuration: Option<Stored<NetworkConfiguration>>,
+    pub placement_constraints: Vec<Stored<PlacementConstraint>>,
+    pub placement_strategy: Vec<Stored<PlacementStrategy>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentRecord {
+    /// `ecs-svc/` and 19 digits.
+    pub id: String,
+    pub role: DeploymentRole,
+    pub task_spec: TaskSpec,
+    pub desired_count: i32,
+    pub rollout_state: RolloutState,
+    pub rollout_state_reason: String,
+    /// Tasks of this deployment that stopped without ever RUNNING, in a row; drives the delay before the next try.
+    pub failed_tasks: i32,
+    pub last_failure_at: Option<UnixMillis>,
+    pub created_at: UnixMillis,
+    pub updated_at: UnixMillis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeploymentRole {
+    Primary,
+    Active,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RolloutState {
+    InProgress,
+    Completed,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceStatus {
+    Active,
+    Draining,
+    Inactive,
+}
+
+/// One service event; the newest 100 are kept. The key's number grows, so order is the key's order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceEventRecord {
+    pub account: String,
+    pub region: String,
+    pub cluster: String,
+    pub service: String,
+    pub sequence: i64,
+    pub id: String,
+    pub message: String,
+    pub created_at: UnixMillis,
+}
+
+impl ServiceRecord {
+    pub fn key_of(account: &str, region: &str, cluster: &str, name: &str) -> String {
+        format!("{account}/{region}/{cluster}/{name}")
+    }
+
+    pub fn arn(&self) -> String {
+        names::arn::service(&self.region, &self.account, &self.cluster, &self.name)
+    }
+
+    pub fn primary(&self) -> Option<&DeploymentRecord> {
+        self.deployments
+            .iter()
+            .find(|deployment| deployment.role == DeploymentRole::Primary)
+    }
+}
+
+impl Record for ServiceRecord {
+    const TABLE: &'static str = "ecs_services";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        Self::key_of(&self.account, &self.region, &self.cluster, &self.name)
+    }
+
+    fn indexes() -> &'static [Index<Self>] {
+        &[]
+    }
+}
+
+impl Record for ServiceEventRecord {
+    const TABLE: &'static str = "ecs_service_events";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        format!(
+            "{}/{}/{}/{}/{:016}",
+            self.account, self.region, self.cluster, self.service, self.sequence
+        )
+    }
+
+    fn indexes() -> &'static [Index<Self>] {
+        &[]
+    }
+}
+
+impl ServiceStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Draining => "DRAINING",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+
+impl RolloutState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "IN_PROGRESS",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+impl DeploymentRole {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "PRIMARY",
+            Self::Active => "ACTIVE",
+        }
+    }
+}

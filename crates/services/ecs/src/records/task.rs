@@ -1,0 +1,209 @@
+use api_ecs::types::{NetworkConfiguration, TaskOverride};
+use clock::UnixMillis;
+use serde::{Deserialize, Serialize};
+use state::{Index, Record};
+use wire::Stored;
+
+use super::{ElasticNetworkInterface, Tags};
+
+/// A task that is not yet in the history.
+///
+/// Writers: RunTask and the service scheduler create it; placement writes `container_instance_key` and
+/// `network_interface`; whoever stops it writes `desired_status`, `stop_code`, `stopped_reason` and
+/// `stopping_at`, once; the node's submissions write `last_status`, `containers` and the times of the node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    pub account: String,
+    pub region: String,
+    pub cluster: String,
+    /// 32 hexadecimal digits.
+    pub id: String,
+    pub family: String,
+    pub revision: i32,
+    pub group: String,
+    /// Name of the service that owns the task.
+    pub service: Option<String>,
+    /// `ecs-svc/…` of the deployment that started it.
+    pub deployment_id: Option<String>,
+    pub started_by: Option<String>,
+    pub launch_type: String,
+    pub capacity_provider: Option<String>,
+    pub platform_version: Option<String>,
+    pub last_status: TaskStatus,
+    pub desired_status: DesiredStatus,
+    pub health: HealthStatus,
+    pub containers: Vec<ContainerRecord>,
+    /// CPU units that placement counts: the task's own, or the sum of its containers.
+    pub cpu_units: i64,
+    pub memory_mib: i64,
+    pub host_ports: Vec<(u16, String)>,
+    pub ephemeral_storage_gib: Option<i32>,
+    pub enable_execute_command: bool,
+    pub overrides: Option<Stored<TaskOverride>>,
+    pub network_configuration: Option<Stored<NetworkConfiguration>>,
+    pub network_interface: Option<ElasticNetworkInterface>,
+    /// Key of the node that runs it, in `ecs_container_instances`.
+    pub container_instance_key: Option<String>,
+    pub availability_zone: Option<String>,
+    pub stop_code: Option<String>,
+    pub stopped_reason: Option<String>,
+    pub tags: Tags,
+    pub version: i64,
+    pub created_at: UnixMillis,
+    pub connected_at: Option<UnixMillis>,
+    pub pull_started_at: Option<UnixMillis>,
+    pub pull_stopped_at: Option<UnixMillis>,
+    pub started_at: Option<UnixMillis>,
+    pub stopping_at: Option<UnixMillis>,
+    pub execution_stopped_at: Option<UnixMillis>,
+    pub stopped_at: Option<UnixMillis>,
+}
+
+/// AWS's task life cycle. Forward only: the order of the variants is the order of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TaskStatus {
+    Provisioning,
+    Pending,
+    Activating,
+    Running,
+    Deactivating,
+    Stopping,
+    Deprovisioning,
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DesiredStatus {
+    Running,
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HealthStatus {
+    Healthy,
+    Unhealthy,
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerRecord {
+    pub name: String,
+    /// Last part of the container's ARN, a UUID.
+    pub id: String,
+    pub image: String,
+    pub image_digest: Option<String>,
+    pub runtime_id: Option<String>,
+    pub last_status: String,
+    pub exit_code: Option<i32>,
+    pub reason: Option<String>,
+    pub health: HealthStatus,
+    pub has_health_check: bool,
+    pub essential: bool,
+    pub cpu_units: i64,
+    pub memory_mib: Option<i64>,
+    pub memory_reservation_mib: Option<i64>,
+    pub network_bindings: Vec<NetworkBinding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkBinding {
+    pub bind_ip: String,
+    pub container_port: i32,
+    pub host_port: i32,
+    pub protocol: String,
+}
+
+impl TaskRecord {
+    pub fn key_of(account: &str, region: &str, cluster: &str, id: &str) -> String {
+        format!("{account}/{region}/{cluster}/{id}")
+    }
+
+    pub fn service_key(account: &str, region: &str, cluster: &str, service: &str) -> String {
+        format!("{account}/{region}/{cluster}/{service}")
+    }
+
+    pub fn arn(&self) -> String {
+        names::arn::task(&self.region, &self.account, &self.cluster, &self.id)
+    }
+
+    pub fn task_definition_arn(&self) -> String {
+        names::arn::task_definition(&self.region, &self.account, &self.family, self.revision)
+    }
+}
+
+impl Record for TaskRecord {
+    const TABLE: &'static str = "ecs_tasks";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        Self::key_of(&self.account, &self.region, &self.cluster, &self.id)
+    }
+
+    fn indexes() -> &'static [Index<Self>] {
+        &[
+            Index {
+                name: "by_service",
+                keys: |task| match &task.service {
+                    Some(service) => vec![Self::service_key(
+                        &task.account,
+                        &task.region,
+                        &task.cluster,
+                        service,
+                    )],
+                    None => vec![],
+                },
+            },
+            Index {
+                name: "by_container_instance",
+                keys: |task| task.container_instance_key.iter().cloned().collect(),
+            },
+            // Small sets that loops need whole: what waits for a place, what waits for the archive.
+            Index {
+                name: "by_work",
+                keys: |task| {
+                    if task.last_status == TaskStatus::Stopped {
+                        vec!["stopped".into()]
+                    } else if task.container_instance_key.is_none() {
+                        vec!["unplaced".into()]
+                    } else {
+                        vec![]
+                    }
+                },
+            },
+        ]
+    }
+}
+
+impl TaskStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisioning => "PROVISIONING",
+            Self::Pending => "PENDING",
+            Self::Activating => "ACTIVATING",
+            Self::Running => "RUNNING",
+            Self::Deactivating => "DEACTIVATING",
+            Self::Stopping => "STOPPING",
+            Self::Deprovisioning => "DEPROVISIONING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+impl DesiredStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+impl HealthStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "HEALTHY",
+            Self::Unhealthy => "UNHEALTHY",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}

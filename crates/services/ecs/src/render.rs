@@ -1,0 +1,1 @@
+//! Records → API shapes: the one place that knows how the API shows them.
