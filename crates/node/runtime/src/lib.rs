@@ -1,1 +1,21 @@
 //! Runs containers: images, bundles, and a shim process that owns each one.
+//!
+//! [`Runtime`] is what the agent programs against. The built-in one needs nothing
+//! installed: images come through `oci-client`, containers are made by libcontainer inside a single-threaded
+//! shim process (this very binary, executed again), so that they outlive the agent.
+
+mod contract;
+mod error;
+mod image;
+mod spec;
+
+pub use contract::{
+    BoxFuture, ContainerState, ContainerStats, ContainerStatus, ExecOutcome, ExecRequest, Exit,
+    LogCursor, LogLine, LogReader, LogStream, Runtime, Started,
+};
+pub use error::{CreateError, ExecError, PullError, RuntimeError, StartError};
+pub use image::{
+    Image, ImageConfig, PullProgress, PullProgressSink, PullRequest, RegistryAuth,
+    RegistryEndpoint, no_progress,
+};
+pub use spec::{ContainerSpec, Mount, TaskGroup, Tmpfs, Ulimit};

@@ -1,0 +1,85 @@
+//! What is to run: the typed container specification.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A container, resolved: nothing in here is looked up in the task definition again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    /// Names the container on this node; letters, digits, `_`, `-`, `.`; at most 128.
+    pub id: String,
+    pub task_id: String,
+    /// The reference it was pulled under, as in [`crate::Image::reference`].
+    pub image: String,
+    pub hostname: String,
+    /// Program and arguments: entry point and command, already put together.
+    pub command: Vec<String>,
+    /// In order; of two with the same name the later counts. `PATH`, `HOME` and `HOSTNAME` are added when missing.
+    pub environment: Vec<(String, String)>,
+    /// `user`, `uid`, `user:group`, `uid:gid`; names are looked up in the image. `None`: root.
+    pub user: Option<String>,
+    /// Made when it does not exist. `None`: `/`.
+    pub working_directory: Option<String>,
+    /// Weight against other containers, 1024 for a whole vCPU's worth.
+    pub cpu_shares: Option<u64>,
+    /// A hard bound, in thousandths of a CPU.
+    pub cpu_quota_millicpus: Option<u64>,
+    pub memory_limit_bytes: Option<u64>,
+    pub memory_reservation_bytes: Option<u64>,
+    pub pids_limit: Option<u64>,
+    /// A bound network namespace (`/run/netns/…`); `None`: the host's network.
+    pub network_namespace: Option<PathBuf>,
+    /// Host files that become `/etc/resolv.conf`, `/etc/hosts` and `/etc/hostname`.
+    pub resolv_conf: Option<PathBuf>,
+    pub hosts: Option<PathBuf>,
+    pub hostname_file: Option<PathBuf>,
+    pub mounts: Vec<Mount>,
+    pub tmpfs: Vec<Tmpfs>,
+    pub shared_memory_bytes: Option<u64>,
+    pub readonly_root: bool,
+    pub privileged: bool,
+    /// Names with or without `CAP_`; `ALL` means all.
+    pub capabilities_add: Vec<String>,
+    pub capabilities_drop: Vec<String>,
+    pub ulimits: Vec<Ulimit>,
+    pub sysctls: Vec<(String, String)>,
+    /// Runs a small init as process 1, which passes signals on and reaps.
+    pub init: bool,
+    /// The image's or the task definition's stop signal; `None`: `SIGTERM`.
+    pub stop_signal: Option<String>,
+    pub labels: Vec<(String, String)>,
+}
+
+/// A host directory or file that is visible in the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    pub source: PathBuf,
+    pub destination: String,
+    pub read_only: bool,
+}
+
+/// A file system in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tmpfs {
+    pub destination: String,
+    pub size_bytes: Option<u64>,
+    pub options: Vec<String>,
+}
+
+/// A resource limit by its ECS name (`nofile`, `nproc`, `core`, …); `-1` is unlimited.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ulimit {
+    pub name: String,
+    pub soft: i64,
+    pub hard: i64,
+}
+
+/// The bound of a whole task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskGroup {
+    pub task_id: String,
+    pub cpu_shares: Option<u64>,
+    pub cpu_quota_millicpus: Option<u64>,
+    pub memory_limit_bytes: Option<u64>,
+}
