@@ -1,0 +1,1 @@
+//! What every engine must do, as one function that each engine's tests run.
