@@ -1,0 +1,109 @@
+//! Access keys as the server holds them, and where a verifier finds them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use clock::{Clock, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use crate::Credentials;
+
+/// Whom a key makes its holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyOwner {
+    Root,
+    Node { node_id: String },
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccessKeyRecord {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+    pub account: String,
+    pub owner: KeyOwner,
+    pub created_at: UnixMillis,
+    pub expires_at: Option<UnixMillis>,
+}
+
+impl AccessKeyRecord {
+    pub fn root(credentials: &Credentials, account: impl Into<String>, now: UnixMillis) -> Self {
+        Self::owned_by(KeyOwner::Root, credentials, account, now)
+    }
+
+    /// A new key for a node; the caller stores it and hands the credentials to the node.
+    pub fn mint_for_node(
+        node_id: impl Into<String>,
+        account: impl Into<String>,
+        clock: &Clock,
+    ) -> Self {
+        let owner = KeyOwner::Node {
+            node_id: node_id.into(),
+        };
+        Self::owned_by(owner, &Credentials::generate(clock), account, clock.now())
+    }
+
+    /// What the holder signs with.
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+            session_token: self.session_token.clone(),
+        }
+    }
+
+    fn owned_by(
+        owner: KeyOwner,
+        credentials: &Credentials,
+        account: impl Into<String>,
+        now: UnixMillis,
+    ) -> Self {
+        Self {
+            access_key_id: credentials.access_key_id.clone(),
+            secret_access_key: credentials.secret_access_key.clone(),
+            session_token: credentials.session_token.clone(),
+            account: account.into(),
+            owner,
+            created_at: now,
+            expires_at: None,
+        }
+    }
+}
+
+/// Without the secret: records are printed in errors and logs.
+impl fmt::Debug for AccessKeyRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AccessKeyRecord")
+            .field("access_key_id", &self.access_key_id)
+            .field("account", &self.account)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
+}
+
+pub trait FindAccessKey: Send + Sync {
+    fn find_access_key(&self, access_key_id: &str) -> Option<Arc<AccessKeyRecord>>;
+}
+
+/// The root key, which lives in a file beside the data, before the keys of the store.
+pub struct AccessKeys {
+    fixed: HashMap<String, Arc<AccessKeyRecord>>,
+}
+
+impl AccessKeys {
+    pub fn fixed(keys: impl IntoIterator<Item = AccessKeyRecord>) -> Self {
+        let fixed = keys
+            .into_iter()
+            .map(|key| (key.access_key_id.clone(), Arc::new(key)))
+            .collect();
+        Self { fixed }
+    }
+}
+
+impl FindAccessKey for AccessKeys {
+    fn find_access_key(&self, access_key_id: &str) -> Option<Arc<AccessKeyRecord>> {
+        self.fixed.get(access_key_id).cloned()
+    }
+}
