@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clock::{Clock, UnixMillis};
 use serde::{Deserialize, Serialize};
+use state::{Record, Store};
 
 use crate::Credentials;
 
@@ -71,6 +72,16 @@ impl AccessKeyRecord {
     }
 }
 
+/// One table for all accounts: a request names nothing but the key id before it is verified.
+impl Record for AccessKeyRecord {
+    const TABLE: &'static str = "access_keys";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        self.access_key_id.clone()
+    }
+}
+
 /// Without the secret: records are printed in errors and logs.
 impl fmt::Debug for AccessKeyRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,9 +98,10 @@ pub trait FindAccessKey: Send + Sync {
     fn find_access_key(&self, access_key_id: &str) -> Option<Arc<AccessKeyRecord>>;
 }
 
-/// The root key, which lives in a file beside the data, before the keys of the store.
+/// The keys that live outside the store (root's, in its file) before those of the store.
 pub struct AccessKeys {
     fixed: HashMap<String, Arc<AccessKeyRecord>>,
+    store: Option<Store>,
 }
 
 impl AccessKeys {
@@ -98,12 +110,62 @@ impl AccessKeys {
             .into_iter()
             .map(|key| (key.access_key_id.clone(), Arc::new(key)))
             .collect();
-        Self { fixed }
+        Self { fixed, store: None }
+    }
+
+    pub fn and_store(self, store: Store) -> Self {
+        Self {
+            store: Some(store),
+            ..self
+        }
     }
 }
 
 impl FindAccessKey for AccessKeys {
     fn find_access_key(&self, access_key_id: &str) -> Option<Arc<AccessKeyRecord>> {
-        self.fixed.get(access_key_id).cloned()
+        if let Some(key) = self.fixed.get(access_key_id) {
+            return Some(Arc::clone(key));
+        }
+        let read = self
+            .store
+            .as_ref()?
+            .read(|head| head.get::<AccessKeyRecord>(access_key_id));
+        // The head is enough: a minted key is told to nobody before it is durable.
+        read.head()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use state::{MemoryEngine, Schema, StateError};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn keys_of_the_store_are_found_until_they_are_deleted() {
+        let clock = Clock::system();
+        let schema = Schema::new().table::<AccessKeyRecord>();
+        let engine = Arc::new(MemoryEngine::default());
+        let store = Store::open(engine, schema, clock.clone())
+            .await
+            .expect("opened");
+        let root = AccessKeyRecord::root(&Credentials::generate(&clock), "1", clock.now());
+        let keys = AccessKeys::fixed([root.clone()]).and_store(store.clone());
+        let node = AccessKeyRecord::mint_for_node("node-1", "1", &clock);
+        let id = node.access_key_id.clone();
+        assert!(keys.find_access_key(&id).is_none());
+        let minted = store.transact(|tx| tx.insert(node.clone()));
+        minted.expect("inserted").durable().await.expect("durable");
+        assert_eq!(keys.find_access_key(&id).as_deref(), Some(&node));
+        assert_eq!(
+            keys.find_access_key(&root.access_key_id).as_deref(),
+            Some(&root)
+        );
+        let deleted = store.transact(|tx| {
+            tx.delete::<AccessKeyRecord>(&id);
+            Ok::<(), StateError>(())
+        });
+        deleted.expect("deleted").durable().await.expect("durable");
+        assert!(keys.find_access_key(&id).is_none());
     }
 }
