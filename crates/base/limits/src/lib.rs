@@ -48,3 +48,30 @@ pub const FEED_CHANGE_SETS: usize = 4096;
 pub const FOLLOW_BATCHES: usize = 256;
 /// Bytes that those batches may take.
 pub const FOLLOW_BYTES: usize = 4 * 1024 * 1024;
+
+// wire
+
+/// How deep a request's lists, maps and structures may nest.
+pub const WIRE_NESTING_DEPTH: usize = 64;
+/// The largest body of an API request, buffered in memory before it is verified.
+pub const WIRE_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+// registry and ECR: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
+
+pub const REPOSITORY_NAME_MIN_LENGTH: usize = 2;
+pub const REPOSITORY_NAME_MAX_LENGTH: usize = 256;
+pub const TAG_MAX_LENGTH: usize = 128;
+/// The OCI distribution specification asks registries to take at least 4 MiB.
+pub const MANIFEST_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// ECR's maximum layer size.
+pub const LAYER_MAX_BYTES: u64 = 52_000 * 1024 * 1024;
+/// How long an upload may stand still before it is thrown away.
+pub const UPLOAD_IDLE_SECONDS: u64 = 24 * 60 * 60;
+/// Uploads under way in one registry.
+pub const UPLOADS_OPEN_MAX: usize = 4096;
+/// Bytes of a blob read or written at once.
+pub const BLOB_CHUNK_BYTES: usize = 256 * 1024;
+/// The largest page of tags or repositories, and the page when the client names none.
+pub const REGISTRY_PAGE_ITEMS: usize = 1000;
+/// How long a registry token is good for, as in ECR.
+pub const REGISTRY_TOKEN_SECONDS: u64 = 12 * 60 * 60;
