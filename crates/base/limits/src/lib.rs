@@ -75,3 +75,28 @@ pub const BLOB_CHUNK_BYTES: usize = 256 * 1024;
 pub const REGISTRY_PAGE_ITEMS: usize = 1000;
 /// How long a registry token is good for, as in ECR.
 pub const REGISTRY_TOKEN_SECONDS: u64 = 12 * 60 * 60;
+
+// ecs-rules: capacity provider strategies
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>
+pub const CAPACITY_PROVIDERS_PER_STRATEGY: usize = 20;
+pub const CAPACITY_PROVIDER_WEIGHT: i32 = 1_000;
+pub const CAPACITY_PROVIDER_BASE: i32 = 100_000;
+
+// client
+
+/// How long a client waits for a TCP connection.
+pub const CLIENT_CONNECT_TIMEOUT_SECONDS: u64 = 5;
+/// How long a client waits for one whole answer, unless told otherwise.
+pub const CLIENT_CALL_TIMEOUT_SECONDS: u64 = 60;
+/// Idle connections that a client keeps.
+pub const CLIENT_IDLE_CONNECTIONS: usize = 8;
+/// A connection that was idle this long is not used again; must stay below the server's own limit.
+pub const CLIENT_IDLE_SECONDS: u64 = 20;
+/// The largest answer to an API call that a client reads.
+pub const CLIENT_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// The longest pause between two attempts of a call.
+pub const CLIENT_RETRY_PAUSE_MAX_MILLISECONDS: u64 = 5_000;
+/// The first pause between two attempts; it doubles, and half of it is drawn by lot.
+pub const CLIENT_RETRY_PAUSE_MILLISECONDS: u64 = 100;
+/// The largest message on a websocket, either way.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
