@@ -1,0 +1,86 @@
+"""Container instances: the EC2 launch type on a node of the user's own."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from world import wait_until
+
+
+@pytest.fixture(scope="module")
+def instance(world):
+    """A container instance in the default cluster, beside the serverless node. Both share this machine's network."""
+    world.start_agent("ec2-1", "ec2", "--cluster", "default", "--attribute", "rack=r1")
+    arn = wait_until(lambda: _first(world), 20, "the container instance to register")
+    yield arn
+    ecs = world.client("ecs")
+    ecs.deregister_container_instance(containerInstance=arn, force=True)
+    agent = world.agents.pop("ec2-1")
+    agent.terminate()
+    agent.wait(30)
+    world.purge_node("ec2-1")
+
+
+def test_it_shows_itself(world, instance):
+    answer = world.client("ecs").describe_container_instances(containerInstances=[instance], include=["TAGS"])
+    shown = answer["containerInstances"][0]
+    assert shown["status"] == "ACTIVE"
+    wait_until(lambda: _describe(world, instance)["agentConnected"], 10, "the agent to be connected")
+    resources = {resource["name"]: resource for resource in shown["registeredResources"]}
+    assert resources["CPU"]["integerValue"] >= 1024 and resources["MEMORY"]["integerValue"] > 100
+    attributes = {attribute["name"]: attribute.get("value") for attribute in shown["attributes"]}
+    assert attributes["rack"] == "r1" and attributes["ecs.os-type"] == "linux"
+    assert "ecs.availability-zone" in attributes
+
+
+def test_an_ec2_task_runs_on_it_and_takes_its_resources(world, ecs, instance):
+    wait_until(lambda: _describe(world, instance)["agentConnected"], 10, "the agent to be connected")
+    definition = ecs.register_task_definition(
+        family="on-ec2", networkMode="awsvpc", containerDefinitions=[{"name": "main", "image": "demo:latest", "memory": 64, "cpu": 128}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    before = _remaining(world, instance)
+    task = world.run_task(definition, launchType="EC2")
+    task = world.wait_task(task["taskArn"], "RUNNING")
+    assert task["containerInstanceArn"] == instance and task["launchType"] == "EC2"
+    after = _remaining(world, instance)
+    assert (before["CPU"] - after["CPU"], before["MEMORY"] - after["MEMORY"]) == (128, 64)
+    assert _describe(world, instance)["runningTasksCount"] == 1
+    assert ecs.list_tasks(containerInstance=instance)["taskArns"] == [task["taskArn"]]
+    ecs.stop_task(task=task["taskArn"])
+    world.wait_task(task["taskArn"], "STOPPED")
+    wait_until(lambda: _remaining(world, instance) == before, 10, "the resources to come back")
+
+
+def test_what_does_not_fit_is_a_failure_with_its_reason(ecs, world, instance):
+    wait_until(lambda: _describe(world, instance)["agentConnected"], 10, "the agent to be connected")
+    definition = ecs.register_task_definition(
+        family="too-big", networkMode="awsvpc", containerDefinitions=[{"name": "main", "image": "demo:latest", "memory": 9_000_000}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    answer = ecs.run_task(taskDefinition=definition, launchType="EC2", networkConfiguration=world.network_configuration)
+    assert answer["tasks"] == []
+    assert answer["failures"] == [{"arn": instance, "reason": "RESOURCE:MEMORY"}]
+
+
+def test_an_instance_with_tasks_is_not_deregistered_without_force(ecs, world, instance):
+    definition = ecs.register_task_definition(
+        family="holder", networkMode="awsvpc", containerDefinitions=[{"name": "main", "image": "demo:latest", "memory": 64}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    task = world.run_task(definition, launchType="EC2")
+    world.wait_task(task["taskArn"], "RUNNING")
+    with pytest.raises(ClientError) as error:
+        ecs.deregister_container_instance(containerInstance=instance)
+    assert error.value.response["Error"]["Code"] == "InvalidParameterException"
+    ecs.stop_task(task=task["taskArn"])
+    world.wait_task(task["taskArn"], "STOPPED")
+
+
+def _first(world):
+    arns = world.client("ecs").list_container_instances()["containerInstanceArns"]
+    return arns[0] if arns else None
+
+
+def _describe(world, arn):
+    return world.client("ecs").describe_container_instances(containerInstances=[arn])["containerInstances"][0]
+
+
+def _remaining(world, arn):
+    return {resource["name"]: resource["integerValue"] for resource in _describe(world, arn)["remainingResources"] if resource["name"] in ("CPU", "MEMORY")}
