@@ -17,6 +17,17 @@ pub enum KeyOwner {
     Node { node_id: String },
 }
 
+impl KeyOwner {
+    pub fn principal(&self) -> wire::Principal {
+        match self {
+            KeyOwner::Root => wire::Principal::Root,
+            KeyOwner::Node { node_id } => wire::Principal::Node {
+                node_id: node_id.clone(),
+            },
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccessKeyRecord {
     pub access_key_id: String,

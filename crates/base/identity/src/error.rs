@@ -76,3 +76,9 @@ pub enum IdentityError {
     )]
     Malformed { path: PathBuf, reason: String },
 }
+
+impl From<SignatureError> for wire::Error {
+    fn from(error: SignatureError) -> Self {
+        wire::Error::client(error.code(), error.to_string())
+    }
+}
