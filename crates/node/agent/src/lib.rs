@@ -1,1 +1,4 @@
-//! A node's agent: joins over ACS, runs tasks, tells the truth about them.
+//! A node's agent: joins over ACS, runs tasks, and tells the truth about them.
+
+mod backoff;
+mod engine;
