@@ -6,3 +6,5 @@ pub mod plan;
 pub mod rules;
 #[cfg(test)]
 mod rules_tests;
+pub mod settings;
+pub mod spec;

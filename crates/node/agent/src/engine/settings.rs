@@ -1,0 +1,244 @@
+//! A container's settings as the payload says them: Docker JSON read into the closed subset, and whatever our runtime
+//! cannot do refused by name.
+
+use link::{acs, docker};
+
+use super::health::HealthPlan;
+
+/// Why a container cannot be run as asked. The text becomes the container's reason.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("HostConfigError: {0}")]
+    Invalid(String),
+    #[error("HostConfigError: {0} is not supported by this node's runtime")]
+    Unsupported(String),
+}
+
+/// One container's parsed settings.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    pub config: docker::Config,
+    pub host: docker::HostConfig,
+    pub health: Option<HealthPlan>,
+    pub log: LogTarget,
+}
+
+/// Where a container's output goes besides the file that the runtime keeps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Kept with the container and removed with it.
+    #[default]
+    Local,
+    AwsLogs(AwsLogsOptions),
+}
+
+/// Options of the `awslogs` driver.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsLogsOptions {
+    pub group: String,
+    pub stream_prefix: Option<String>,
+}
+
+impl Settings {
+    pub fn of(container: &acs::Container) -> Result<Self, SettingsError> {
+        let (config, host) = match &container.docker_config {
+            None => Default::default(),
+            Some(parts) => (
+                docker::Config::parse(parts.config.as_deref().unwrap_or_default())
+                    .map_err(invalid)?,
+                docker::HostConfig::parse(parts.host_config.as_deref().unwrap_or_default())
+                    .map_err(invalid)?,
+            ),
+        };
+        refuse_config(&config)?;
+        refuse_host(&host)?;
+        refuse_container(container)?;
+        let health = match &config.healthcheck {
+            Some(check) => HealthPlan::of(check).map_err(SettingsError::Invalid)?,
+            None => None,
+        };
+        let log = log_target(host.log_config.as_ref())?;
+        Ok(Self {
+            health,
+            log,
+            config,
+            host,
+        })
+    }
+}
+
+fn invalid(error: link::LinkError) -> SettingsError {
+    SettingsError::Invalid(error.to_string())
+}
+
+fn log_target(log: Option<&docker::LogConfig>) -> Result<LogTarget, SettingsError> {
+    let Some(log) = log else {
+        return Ok(LogTarget::Local);
+    };
+    match log.kind.as_deref() {
+        None | Some("" | "json-file" | "none" | "local") => Ok(LogTarget::Local),
+        Some("awslogs") => {
+            let option = |name: &str| {
+                log.config
+                    .get(name)
+                    .filter(|value| !value.is_empty())
+                    .cloned()
+            };
+            let group = option("awslogs-group").ok_or_else(|| {
+                SettingsError::Invalid("the awslogs driver needs the option awslogs-group".into())
+            })?;
+            if let Some(name) = ["awslogs-multiline-pattern", "awslogs-datetime-format"]
+                .iter()
+                .find(|n| option(n).is_some())
+            {
+                return Err(SettingsError::Unsupported(format!("log option {name}")));
+            }
+            Ok(LogTarget::AwsLogs(AwsLogsOptions {
+                group,
+                stream_prefix: option("awslogs-stream-prefix"),
+            }))
+        }
+        Some(other) => Err(SettingsError::Unsupported(format!("log driver {other}"))),
+    }
+}
+
+/// Answers the first name whose condition holds.
+fn refuse(conditions: &[(&str, bool)]) -> Result<(), SettingsError> {
+    match conditions.iter().find(|(_, asked)| *asked) {
+        Some((name, _)) => Err(SettingsError::Unsupported((*name).to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn refuse_config(config: &docker::Config) -> Result<(), SettingsError> {
+    refuse(&[
+        ("Config.Domainname", set(&config.domainname)),
+        ("Config.Tty", config.tty == Some(true)),
+        ("Config.OpenStdin", config.open_stdin == Some(true)),
+        (
+            "Config.NetworkDisabled",
+            config.network_disabled == Some(true),
+        ),
+    ])
+}
+
+fn refuse_host(host: &docker::HostConfig) -> Result<(), SettingsError> {
+    let restarts =
+        |policy: &docker::RestartPolicy| !matches!(policy.name.as_deref(), None | Some("" | "no"));
+    refuse(&[
+        ("HostConfig.VolumesFrom", !host.volumes_from.is_empty()),
+        ("HostConfig.Links", !host.links.is_empty()),
+        ("HostConfig.PortBindings", !host.port_bindings.is_empty()),
+        ("HostConfig.CpusetCpus", set(&host.cpuset_cpus)),
+        (
+            "HostConfig.MemorySwap",
+            host.memory_swap.is_some_and(|swap| swap > 0),
+        ),
+        (
+            "HostConfig.MemorySwappiness",
+            host.memory_swappiness.is_some(),
+        ),
+        (
+            "HostConfig.OomKillDisable",
+            host.oom_kill_disable == Some(true),
+        ),
+        (
+            "HostConfig.OomScoreAdj",
+            host.oom_score_adj.is_some_and(|score| score != 0),
+        ),
+        ("HostConfig.SecurityOpt", !host.security_opt.is_empty()),
+        ("HostConfig.GroupAdd", !host.group_add.is_empty()),
+        ("HostConfig.Devices", !host.devices.is_empty()),
+        ("HostConfig.PidMode", set(&host.pid_mode)),
+        ("HostConfig.IpcMode", set(&host.ipc_mode)),
+        ("HostConfig.UTSMode", set(&host.uts_mode)),
+        ("HostConfig.CgroupParent", set(&host.cgroup_parent)),
+        (
+            "HostConfig.RestartPolicy",
+            host.restart_policy.as_ref().is_some_and(restarts),
+        ),
+        ("HostConfig.Runtime", set(&host.runtime)),
+    ])
+}
+
+fn refuse_container(container: &acs::Container) -> Result<(), SettingsError> {
+    refuse(&[
+        ("links", !container.links.is_empty()),
+        ("secrets", !container.secrets.is_empty()),
+        ("environmentFiles", !container.environment_files.is_empty()),
+        ("managedAgents", !container.managed_agents.is_empty()),
+        (
+            "firelensConfiguration",
+            container.firelens_configuration.is_some(),
+        ),
+        ("credentialSpecs", !container.credential_specs.is_empty()),
+    ])
+}
+
+fn set(text: &Option<String>) -> bool {
+    text.as_deref().is_some_and(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(config: &str, host: &str) -> Result<Settings, SettingsError> {
+        Settings::of(&acs::Container {
+            docker_config: Some(acs::DockerConfig {
+                config: Some(config.into()),
+                host_config: Some(host.into()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn awslogs_options_are_read() {
+        let host = r#"{"LogConfig":{"Type":"awslogs","Config":{"awslogs-group":"/ecs/x","awslogs-stream-prefix":"p"}}}"#;
+        let expected = AwsLogsOptions {
+            group: "/ecs/x".into(),
+            stream_prefix: Some("p".into()),
+        };
+        assert_eq!(
+            settings("{}", host).unwrap().log,
+            LogTarget::AwsLogs(expected)
+        );
+        let error = settings("{}", r#"{"LogConfig":{"Type":"awslogs"}}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("awslogs-group"), "{error}");
+        let error = settings("{}", r#"{"LogConfig":{"Type":"splunk"}}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("splunk"), "{error}");
+    }
+
+    #[test]
+    fn what_the_runtime_cannot_do_is_refused_by_name() {
+        for (config, host, name) in [
+            (r#"{"Tty":true}"#, "", "Config.Tty"),
+            (
+                "",
+                r#"{"Devices":[{"PathOnHost":"/dev/kvm"}]}"#,
+                "HostConfig.Devices",
+            ),
+            ("", r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
+            ("", r#"{"GpuCount":1}"#, "GpuCount"),
+        ] {
+            let error = settings(config, host).unwrap_err().to_string();
+            assert!(
+                error.starts_with("HostConfigError: ") && error.contains(name),
+                "{error}"
+            );
+        }
+        assert!(
+            settings(
+                r#"{"Tty":false}"#,
+                r#"{"PidMode":"","RestartPolicy":{"Name":"no"}}"#
+            )
+            .is_ok()
+        );
+    }
+}
