@@ -1,1 +1,47 @@
-//! AWS protocols over static schemas: readers, writers, operations, errors.
+//! AWS protocols over static schemas.
+//!
+//! One generated schema a shape serves every protocol: codecs walk it through `dyn` [`Reader`] and
+//! [`Writer`], so the generated crates stay cheap to compile (a slot table a structure, no derive).
+//! The way of a request: [`Router::route`] finds service, operation and protocol; the generated
+//! `Server` decodes, authorises and handles ([`Service::call`]); [`Routed::respond`] encodes.
+
+mod access;
+pub mod cbor;
+mod debug;
+mod document;
+mod error;
+mod exchange;
+pub mod json;
+mod json_rpc;
+mod macros;
+mod protocol;
+mod reader;
+mod route;
+mod schema;
+mod service;
+mod shape;
+mod stored;
+mod string_enum;
+mod timestamp;
+mod tree;
+mod validate;
+mod writer;
+
+pub use access::{Access, Authorizer, Caller, Principal};
+pub use debug::debug_shape;
+pub use document::{Blob, Document};
+pub use error::{DecodeError, Error};
+pub use exchange::{ClientRequest, decode_error, decode_response, encode_request};
+pub use protocol::Protocol;
+pub use reader::{EachElement, EachEntry, EachMember, Reader};
+pub use route::{HttpRequest, HttpResponse, Routed, Router, Unrouted};
+pub use schema::{
+    ErrorTraits, Fault, Kind, Location, Member, OperationSchema, Schema, ServiceSchema,
+    TimestampFormat, Traits, Validation, prelude,
+};
+pub use service::{BoxFuture, Handle, Input, Operation, Service, ServiceCall, call, refuse, serve};
+pub use shape::{AnyShape, Shape, Slot, Unit, Value, read_structure};
+pub use stored::Stored;
+pub use timestamp::Timestamp;
+pub use validate::{Violation, validate};
+pub use writer::Writer;

@@ -1,0 +1,103 @@
+//! The client's direction: requests written, responses and errors read.
+
+use http::{HeaderMap, Request};
+
+use crate::{
+    AnyShape, DecodeError, Document, Error, Fault, Operation, OperationSchema, Protocol,
+    ServiceSchema, json, json_rpc,
+};
+
+/// A request without host and signature; the URI is path and query.
+pub type ClientRequest = Request<Vec<u8>>;
+
+/// The request of an operation, in the first protocol of the service that this side of the wire knows.
+pub fn encode_request<O: Operation>(input: &O::Input) -> ClientRequest {
+    encode_shape(O::SERVICE, O::SCHEMA, client_protocol(O::SERVICE), input)
+}
+
+pub fn decode_response<O: Operation>(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<O::Output, Error> {
+    let protocol = client_protocol(O::SERVICE);
+    if !(200..300).contains(&status) {
+        return Err(decode_error(protocol, status, headers, body));
+    }
+    let mut output = O::Output::default();
+    decode_shape(protocol, &mut output, body).map_err(|error| Error::internal(error.message))?;
+    Ok(output)
+}
+
+/// The error in a response that is none of the 2xx.
+pub fn decode_error(_protocol: Protocol, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    let document = json::parse(body).unwrap_or_default();
+    let text = |key: &str| {
+        document
+            .get(key)
+            .and_then(Document::as_str)
+            .map(str::to_owned)
+    };
+    let header = headers
+        .get("x-amzn-errortype")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let code = header
+        .or_else(|| text("__type"))
+        .or_else(|| text("code"))
+        .unwrap_or_else(|| status.to_string());
+    let message = text("message")
+        .or_else(|| text("Message"))
+        .unwrap_or_default();
+    let fault = if status >= 500 {
+        Fault::Server
+    } else {
+        Fault::Client
+    };
+    Error {
+        fault,
+        ..Error::client(short_code(&code).to_owned(), message).with_status(status)
+    }
+}
+
+/// `aws.protocoltests#FooError:http://…` is `FooError`.
+fn short_code(code: &str) -> &str {
+    let code = code.split(':').next().unwrap_or(code);
+    code.rsplit('#').next().unwrap_or(code)
+}
+
+fn client_protocol(service: &ServiceSchema) -> Protocol {
+    let spoken = |protocol: &&Protocol| matches!(protocol, Protocol::Json10 | Protocol::Json11);
+    service
+        .protocols
+        .iter()
+        .find(spoken)
+        .copied()
+        .unwrap_or(Protocol::Json11)
+}
+
+fn encode_shape(
+    service: &ServiceSchema,
+    operation: &OperationSchema,
+    protocol: Protocol,
+    input: &dyn AnyShape,
+) -> ClientRequest {
+    Request::builder()
+        .method("POST")
+        .uri("/")
+        .header("content-type", json_rpc::content_type(protocol))
+        .header(
+            "x-amz-target",
+            format!("{}.{}", service.target_prefix, operation.name),
+        )
+        .body(json::to_vec(input))
+        .expect("names of models are valid in headers")
+}
+
+fn decode_shape(
+    _protocol: Protocol,
+    output: &mut dyn AnyShape,
+    body: &[u8],
+) -> Result<(), DecodeError> {
+    json::read_into(output, body)
+}
