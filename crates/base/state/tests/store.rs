@@ -1,0 +1,10 @@
+//! The store over the memory engine: promises one by one, and properties over random histories.
+
+#[path = "store/common.rs"]
+mod common;
+#[path = "store/durability.rs"]
+mod durability;
+#[path = "store/properties.rs"]
+mod properties;
+#[path = "store/transactions.rs"]
+mod transactions;
