@@ -44,7 +44,7 @@ impl ClusterRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::arn::cluster(&self.region, &self.account, &self.name)
+        names::Scope::new(&self.account, &self.region).cluster(&self.name)
     }
 }
 

@@ -74,7 +74,7 @@ impl ContainerInstanceRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::arn::container_instance(&self.region, &self.account, &self.cluster, &self.id)
+        names::Scope::new(&self.account, &self.region).container_instance(&self.cluster, &self.id)
     }
 }
 

@@ -107,7 +107,7 @@ impl ServiceRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::arn::service(&self.region, &self.account, &self.cluster, &self.name)
+        names::Scope::new(&self.account, &self.region).service(&self.cluster, &self.name)
     }
 
     pub fn primary(&self) -> Option<&DeploymentRecord> {

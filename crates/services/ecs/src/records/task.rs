@@ -6,6 +6,9 @@ use wire::Stored;
 
 use super::{ElasticNetworkInterface, Tags};
 
+// The rules own the states; the table keeps them.
+pub use ecs_rules::task_state::{DesiredStatus, HealthStatus, TaskStatus};
+
 /// A task that is not yet in the history.
 ///
 /// Writers: RunTask and the service scheduler create it; placement writes `container_instance_key` and
@@ -45,8 +48,14 @@ pub struct TaskRecord {
     /// Key of the node that runs it, in `ecs_container_instances`.
     pub container_instance_key: Option<String>,
     pub availability_zone: Option<String>,
+    /// The node's, as the task's attribute `ecs.cpu-architecture` shows it.
+    pub cpu_architecture: Option<String>,
     pub stop_code: Option<String>,
     pub stopped_reason: Option<String>,
+    /// Why it was placed where it is, or why it waits.
+    pub placement: Option<placement::Explanation>,
+    /// RunTask's `referenceId`, kept for whoever asks later.
+    pub reference_id: Option<String>,
     pub tags: Tags,
     pub version: i64,
     pub created_at: UnixMillis,
@@ -57,32 +66,6 @@ pub struct TaskRecord {
     pub stopping_at: Option<UnixMillis>,
     pub execution_stopped_at: Option<UnixMillis>,
     pub stopped_at: Option<UnixMillis>,
-}
-
-/// AWS's task life cycle. Forward only: the order of the variants is the order of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum TaskStatus {
-    Provisioning,
-    Pending,
-    Activating,
-    Running,
-    Deactivating,
-    Stopping,
-    Deprovisioning,
-    Stopped,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum DesiredStatus {
-    Running,
-    Stopped,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum HealthStatus {
-    Healthy,
-    Unhealthy,
-    Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,10 +90,13 @@ pub struct ContainerRecord {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkBinding {
-    pub bind_ip: String,
-    pub container_port: i32,
-    pub host_port: i32,
-    pub protocol: String,
+    pub bind_ip: Option<String>,
+    pub container_port: Option<i32>,
+    pub host_port: Option<i32>,
+    pub protocol: Option<String>,
+    /// Instead of single ports, when the task definition asked for a range.
+    pub container_port_range: Option<String>,
+    pub host_port_range: Option<String>,
 }
 
 impl TaskRecord {
@@ -123,11 +109,11 @@ impl TaskRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::arn::task(&self.region, &self.account, &self.cluster, &self.id)
+        names::Scope::new(&self.account, &self.region).task(&self.cluster, &self.id)
     }
 
     pub fn task_definition_arn(&self) -> String {
-        names::arn::task_definition(&self.region, &self.account, &self.family, self.revision)
+        names::Scope::new(&self.account, &self.region).task_definition(&self.family, self.revision)
     }
 }
 
@@ -171,39 +157,5 @@ impl Record for TaskRecord {
                 },
             },
         ]
-    }
-}
-
-impl TaskStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "PROVISIONING",
-            Self::Pending => "PENDING",
-            Self::Activating => "ACTIVATING",
-            Self::Running => "RUNNING",
-            Self::Deactivating => "DEACTIVATING",
-            Self::Stopping => "STOPPING",
-            Self::Deprovisioning => "DEPROVISIONING",
-            Self::Stopped => "STOPPED",
-        }
-    }
-}
-
-impl DesiredStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "RUNNING",
-            Self::Stopped => "STOPPED",
-        }
-    }
-}
-
-impl HealthStatus {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "HEALTHY",
-            Self::Unhealthy => "UNHEALTHY",
-            Self::Unknown => "UNKNOWN",
-        }
     }
 }

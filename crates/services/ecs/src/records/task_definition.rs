@@ -44,7 +44,7 @@ impl TaskDefinitionRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::arn::task_definition(&self.region, &self.account, &self.family, self.revision)
+        names::Scope::new(&self.account, &self.region).task_definition(&self.family, self.revision)
     }
 }
 
