@@ -91,3 +91,18 @@ pub enum FollowError {
     #[error("batches after revision {from} are gone, the oldest kept is {oldest}")]
     Compacted { from: Revision, oldest: Revision },
 }
+
+/// The revision after the group, if the group continues `at` without gaps; for engines' own checks.
+pub fn next_revision(at: Revision, group: &[Batch]) -> Result<Revision, EngineError> {
+    let mut newest = at;
+    for batch in group {
+        if batch.revision != newest + 1 {
+            return Err(EngineError::Conflict {
+                at: newest,
+                group: batch.revision,
+            });
+        }
+        newest = batch.revision;
+    }
+    Ok(newest)
+}

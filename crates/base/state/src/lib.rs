@@ -26,7 +26,7 @@ mod transaction;
 pub use ciborium;
 pub use engine::{
     Batch, BoxFuture, BoxStream, Engine, EngineError, Fence, FollowError, Loaded, Revision, Row,
-    Write,
+    Write, next_revision,
 };
 pub use error::StateError;
 pub use feed::{Feed, FeedEvent};

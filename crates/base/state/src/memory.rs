@@ -7,6 +7,7 @@ use futures_util::{FutureExt, StreamExt, future, stream};
 
 use crate::engine::{
     Batch, BoxFuture, BoxStream, Engine, EngineError, Fence, FollowError, Loaded, Revision, Row,
+    next_revision,
 };
 use crate::recent::RecentBatches;
 
@@ -116,19 +117,4 @@ impl Default for Contents {
             is_broken: false,
         }
     }
-}
-
-/// The revision after the group, if the group continues `at` without gaps.
-pub(crate) fn next_revision(at: Revision, group: &[Batch]) -> Result<Revision, EngineError> {
-    let mut newest = at;
-    for batch in group {
-        if batch.revision != newest + 1 {
-            return Err(EngineError::Conflict {
-                at: newest,
-                group: batch.revision,
-            });
-        }
-        newest = batch.revision;
-    }
-    Ok(newest)
 }
