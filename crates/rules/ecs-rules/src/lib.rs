@@ -1,4 +1,8 @@
 //! What ECS decides, as pure functions: validation, deployments, task states.
 
 pub mod capacity_strategy;
+pub mod refusal;
+pub mod task_definition;
 pub mod task_state;
+
+pub use refusal::Refusal;

@@ -1,0 +1,251 @@
+//! What AWS takes and Gantry does not have yet. The table is the check and the documentation at once
+//! (`docs/coverage.md` is made of it), so neither can forget what the other says.
+
+use api_ecs::types::{
+    Compatibility, ContainerDefinition, LogDriver, OSFamily, RegisterTaskDefinitionRequest, Volume,
+};
+
+use super::{list, logs, name};
+use crate::Refusal;
+
+/// A field that is refused when it asks for something.
+pub struct UnsupportedField<T> {
+    /// As in the model, lists with `[]`.
+    pub path: &'static str,
+    pub why: &'static str,
+    asks: fn(&T) -> bool,
+}
+
+const SECRETS: &str = "Gantry has no Secrets Manager or Parameter Store";
+const RUNTIME: &str = "no runtime of Gantry has it";
+
+/// Of the request itself.
+pub const TASK_FIELDS: &[UnsupportedField<RegisterTaskDefinitionRequest>] = &[
+    UnsupportedField {
+        path: "requiresCompatibilities: MANAGED_INSTANCES",
+        why: "Gantry has no managed instances",
+        asks: |request| {
+            list(&request.requires_compatibilities).contains(&Compatibility::MANAGED_INSTANCES)
+        },
+    },
+    UnsupportedField {
+        path: "placementConstraints",
+        why: "Gantry does not evaluate the cluster query language",
+        asks: |request| !list(&request.placement_constraints).is_empty(),
+    },
+    UnsupportedField {
+        path: "pidMode",
+        why: RUNTIME,
+        asks: |request| request.pid_mode.is_some(),
+    },
+    UnsupportedField {
+        path: "ipcMode",
+        why: RUNTIME,
+        asks: |request| request.ipc_mode.is_some(),
+    },
+    UnsupportedField {
+        path: "proxyConfiguration",
+        why: "Gantry has no App Mesh",
+        asks: |request| request.proxy_configuration.is_some(),
+    },
+    UnsupportedField {
+        path: "inferenceAccelerators",
+        why: "Gantry has no Elastic Inference",
+        asks: |request| !list(&request.inference_accelerators).is_empty(),
+    },
+    UnsupportedField {
+        path: "enableFaultInjection",
+        why: "Gantry has no Fault Injection Service",
+        asks: |request| request.enable_fault_injection == Some(true),
+    },
+    UnsupportedField {
+        path: "trustedExecutionConfiguration",
+        why: RUNTIME,
+        asks: |request| request.trusted_execution_configuration.is_some(),
+    },
+    UnsupportedField {
+        path: "runtimePlatform.operatingSystemFamily other than LINUX",
+        why: "nodes run Linux",
+        asks: |request| {
+            let family = request
+                .runtime_platform
+                .as_ref()
+                .and_then(|platform| platform.operating_system_family.as_ref());
+            family.is_some_and(|family| *family != OSFamily::LINUX)
+        },
+    },
+    UnsupportedField {
+        path: "volumes[].dockerVolumeConfiguration",
+        why: "no runtime of Gantry has volume drivers",
+        asks: |request| {
+            any_volume(request, |volume| {
+                volume.docker_volume_configuration.is_some()
+            })
+        },
+    },
+    UnsupportedField {
+        path: "volumes[].efsVolumeConfiguration",
+        why: "Gantry has no EFS",
+        asks: |request| any_volume(request, |volume| volume.efs_volume_configuration.is_some()),
+    },
+    UnsupportedField {
+        path: "volumes[].s3filesVolumeConfiguration",
+        why: "Gantry has no S3 Files",
+        asks: |request| {
+            any_volume(request, |volume| {
+                volume.s3files_volume_configuration.is_some()
+            })
+        },
+    },
+    UnsupportedField {
+        path: "volumes[].fsxWindowsFileServerVolumeConfiguration",
+        why: "Gantry has no FSx",
+        asks: |request| {
+            any_volume(request, |volume| {
+                volume
+                    .fsx_windows_file_server_volume_configuration
+                    .is_some()
+            })
+        },
+    },
+    UnsupportedField {
+        path: "volumes[].configuredAtLaunch",
+        why: "Gantry has no EBS",
+        asks: |request| any_volume(request, |volume| volume.configured_at_launch == Some(true)),
+    },
+];
+
+/// Of each container definition.
+pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
+    UnsupportedField {
+        path: "containerDefinitions[].repositoryCredentials",
+        why: SECRETS,
+        asks: |container| container.repository_credentials.is_some(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].secrets",
+        why: SECRETS,
+        asks: |container| !list(&container.secrets).is_empty(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].logConfiguration.secretOptions",
+        why: SECRETS,
+        asks: |container| {
+            container
+                .log_configuration
+                .as_ref()
+                .is_some_and(|log| !list(&log.secret_options).is_empty())
+        },
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].environmentFiles",
+        why: "Gantry does not read from S3",
+        asks: |container| !list(&container.environment_files).is_empty(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].logConfiguration.logDriver other than awslogs",
+        why: "lines go to Gantry's CloudWatch Logs",
+        asks: |container| {
+            let log = container.log_configuration.as_ref();
+            let driver = log.and_then(|log| log.log_driver.as_ref());
+            // What is no log driver at all is refused as AWS does.
+            driver.is_some_and(|driver| {
+                *driver != LogDriver::AWSLOGS && LogDriver::VALUES.contains(&driver.as_str())
+            })
+        },
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].logConfiguration.options: awslogs-datetime-format, awslogs-multiline-pattern",
+        why: "each line is an event",
+        asks: |container| {
+            logs::AWSLOGS_LINE_OPTIONS
+                .iter()
+                .any(|option| logs::option_of(container, option).is_some())
+        },
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].firelensConfiguration",
+        why: "Gantry has no FireLens",
+        asks: |container| container.firelens_configuration.is_some(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].credentialSpecs",
+        why: "Gantry has no Active Directory credentials",
+        asks: |container| !list(&container.credential_specs).is_empty(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].resourceRequirements",
+        why: "Gantry does not place GPUs or accelerators",
+        asks: |container| !list(&container.resource_requirements).is_empty(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].dockerSecurityOptions",
+        why: RUNTIME,
+        asks: |container| !list(&container.docker_security_options).is_empty(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].interactive",
+        why: RUNTIME,
+        asks: |container| container.interactive == Some(true),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].pseudoTerminal",
+        why: RUNTIME,
+        asks: |container| container.pseudo_terminal == Some(true),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].disableNetworking",
+        why: RUNTIME,
+        asks: |container| container.disable_networking == Some(true),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].linuxParameters.devices",
+        why: RUNTIME,
+        asks: |container| {
+            container
+                .linux_parameters
+                .as_ref()
+                .is_some_and(|linux| !list(&linux.devices).is_empty())
+        },
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].linuxParameters.maxSwap",
+        why: RUNTIME,
+        asks: |container| {
+            container
+                .linux_parameters
+                .as_ref()
+                .is_some_and(|linux| linux.max_swap.is_some())
+        },
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].linuxParameters.swappiness",
+        why: RUNTIME,
+        asks: |container| {
+            container
+                .linux_parameters
+                .as_ref()
+                .is_some_and(|linux| linux.swappiness.is_some())
+        },
+    },
+];
+
+pub(super) fn check(request: &RegisterTaskDefinitionRequest) -> Result<(), Refusal> {
+    if let Some(field) = TASK_FIELDS.iter().find(|field| (field.asks)(request)) {
+        return Err(Refusal::unsupported_field(field.path, field.why));
+    }
+    for container in list(&request.container_definitions) {
+        if let Some(field) = CONTAINER_FIELDS
+            .iter()
+            .find(|field| (field.asks)(container))
+        {
+            let path = format!("{} (container '{}')", field.path, name(container));
+            return Err(Refusal::unsupported_field(&path, field.why));
+        }
+    }
+    Ok(())
+}
+
+fn any_volume(request: &RegisterTaskDefinitionRequest, asks: fn(&Volume) -> bool) -> bool {
+    list(&request.volumes).iter().any(asks)
+}
