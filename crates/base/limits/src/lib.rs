@@ -100,3 +100,18 @@ pub const CLIENT_RETRY_PAUSE_MAX_MILLISECONDS: u64 = 5_000;
 pub const CLIENT_RETRY_PAUSE_MILLISECONDS: u64 = 100;
 /// The largest message on a websocket, either way.
 pub const WEBSOCKET_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+// gateway
+
+/// Connections that a server holds at once; more wait in the kernel's queue.
+pub const GATEWAY_CONNECTIONS: usize = 16_384;
+/// How long a connection may take to send a request's headers, and how long it may be idle.
+pub const GATEWAY_HEADER_TIMEOUT_SECONDS: u64 = 60;
+/// How long the body of an API request may take.
+pub const GATEWAY_BODY_TIMEOUT_SECONDS: u64 = 60;
+/// Headers of one request.
+pub const GATEWAY_HEADERS: usize = 100;
+/// Bytes of a request's line and headers.
+pub const GATEWAY_HEADER_BYTES: usize = 64 * 1024;
+/// How long requests and websockets get to finish when the server stops.
+pub const GATEWAY_SHUTDOWN_GRACE_SECONDS: u64 = 10;
