@@ -27,6 +27,8 @@ pub(crate) fn scope_of(caller: &Caller) -> Scope {
 /// The name of the cluster that a request means; of an argument that is no name, the argument itself: the operation
 /// refuses it after the caller was found allowed to ask.
 fn cluster_of(argument: Option<&str>) -> String {
-    let argument = argument.filter(|text| !text.is_empty()).unwrap_or("default");
+    let argument = argument
+        .filter(|text| !text.is_empty())
+        .unwrap_or("default");
     names::cluster_name(argument).unwrap_or_else(|_| argument.to_owned())
 }

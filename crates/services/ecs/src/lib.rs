@@ -2,11 +2,14 @@
 //! `link` (the server's side of ACS and TCS), `render` (records → API shapes), `usage` (what tasks use of nodes).
 
 mod access;
+mod answer;
+mod assign;
 pub mod link;
 pub mod loops;
 mod operations;
 pub mod records;
 mod render;
+mod tasks;
 mod usage;
 
 use std::sync::Arc;

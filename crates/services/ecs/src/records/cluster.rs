@@ -1,6 +1,4 @@
-use api_ecs::types::{
-    ClusterConfiguration, ClusterServiceConnectDefaults, ClusterSetting,
-};
+use api_ecs::types::{ClusterConfiguration, ClusterServiceConnectDefaults, ClusterSetting};
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};

@@ -1,4 +1,6 @@
-use api_ecs::types::{DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy};
+use api_ecs::types::{
+    DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy,
+};
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};

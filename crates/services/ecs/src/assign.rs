@@ -1,0 +1,128 @@
+//! Gives a task its node, its address and its network interface, in the transaction that decides it.
+
+use std::net::Ipv4Addr;
+
+use api_ecs::types::AssignPublicIp;
+use clock::Clock;
+use ipnet::Ipv4Net;
+use state::{StateError, Tx};
+
+use crate::records::{
+    AddressRecord, ContainerInstanceRecord, ElasticNetworkInterface, SubnetRecord, TaskRecord,
+};
+
+/// AWS keeps the first four addresses of a subnet and the last for itself.
+const RESERVED_AT_START: u32 = 4;
+const RESERVED_AT_END: u32 = 1;
+
+/// Why a network interface could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AssignError {
+    #[error("The subnet '{0}' has no free addresses.")]
+    NoFreeAddress(String),
+    #[error("The subnet '{0}' does not exist.")]
+    NoSubnet(String),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Puts the task on the node. The caller writes the task's record; addresses are written here.
+pub(crate) fn to_node(task: &mut TaskRecord, node: &ContainerInstanceRecord, clock: &Clock) {
+    task.container_instance_key = Some(state::Record::key(node));
+    task.availability_zone = Some(node.availability_zone.clone());
+    task.cpu_architecture = node
+        .attributes
+        .iter()
+        .find(|attribute| attribute.name == "ecs.cpu-architecture")
+        .and_then(|attribute| attribute.value.clone());
+    task.connected_at = Some(clock.now());
+}
+
+/// Makes the network interface of an awsvpc task: an address of the first of its subnets that has one free.
+pub(crate) fn network_interface(
+    tx: &mut Tx<'_>,
+    task: &TaskRecord,
+    clock: &Clock,
+) -> Result<ElasticNetworkInterface, AssignError> {
+    let configuration = task
+        .network_configuration
+        .as_ref()
+        .and_then(|configuration| configuration.awsvpc_configuration.as_ref());
+    let subnets = configuration
+        .and_then(|configuration| configuration.subnets.clone())
+        .unwrap_or_default();
+    let mut refusal = AssignError::NoSubnet(String::new());
+    for id in &subnets {
+        let key = SubnetRecord::key_of(&task.account, &task.region, id);
+        let Some(subnet) = tx.get::<SubnetRecord>(&key) else {
+            refusal = AssignError::NoSubnet(id.clone());
+            continue;
+        };
+        let Some(address) = free_address(tx, &subnet, clock.random_u64()) else {
+            refusal = AssignError::NoFreeAddress(id.clone());
+            continue;
+        };
+        tx.insert(AddressRecord {
+            account: task.account.clone(),
+            region: task.region.clone(),
+            subnet_id: id.clone(),
+            ipv4: address.to_string(),
+            task_key: state::Record::key(task),
+        })?;
+        let groups = configuration.and_then(|configuration| configuration.security_groups.clone());
+        let public = configuration.and_then(|configuration| configuration.assign_public_ip.clone());
+        return Ok(ElasticNetworkInterface {
+            attachment_id: names::attachment_id(clock),
+            network_interface_id: names::eni_id(clock),
+            subnet_id: id.clone(),
+            private_ipv4: address.to_string(),
+            mac_address: mac_address(clock),
+            security_groups: groups
+                .filter(|groups| !groups.is_empty())
+                .unwrap_or_else(|| vec![subnet.default_security_group.clone()]),
+            assign_public_ip: public == Some(AssignPublicIp::ENABLED),
+            status: "PRECREATED".into(),
+        });
+    }
+    Err(refusal)
+}
+
+/// Gives the address back. To be called in the transaction that makes the task STOPPED, and only there.
+pub(crate) fn release(tx: &mut Tx<'_>, task: &TaskRecord) {
+    if let Some(interface) = &task.network_interface {
+        tx.delete::<AddressRecord>(&AddressRecord::key_of(
+            &task.account,
+            &task.region,
+            &interface.subnet_id,
+            &interface.private_ipv4,
+        ));
+    }
+}
+
+/// Looks from a drawn place on, so that an address just freed is not at once another task's.
+fn free_address(tx: &Tx<'_>, subnet: &SubnetRecord, draw: u64) -> Option<Ipv4Addr> {
+    let network: Ipv4Net = subnet.cidr.parse().ok()?;
+    let first = u32::from(network.network()).checked_add(RESERVED_AT_START)?;
+    let last = u32::from(network.broadcast()).checked_sub(RESERVED_AT_END)?;
+    let count = u64::from(last.checked_sub(first)?) + 1;
+    let start = draw % count;
+    (0..count)
+        .filter_map(|step| u32::try_from((start + step) % count).ok())
+        .map(|offset| Ipv4Addr::from(first + offset))
+        .find(|address| {
+            !tx.contains::<AddressRecord>(&AddressRecord::key_of(
+                &subnet.account,
+                &subnet.region,
+                &subnet.id,
+                &address.to_string(),
+            ))
+        })
+}
+
+/// A locally administered unicast address, `0a:…` as EC2's are.
+fn mac_address(clock: &Clock) -> String {
+    let mut bytes = [0; 5];
+    clock.fill_random(&mut bytes);
+    let [a, b, c, d, e] = bytes;
+    format!("0a:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}")
+}

@@ -1,0 +1,254 @@
+//! Makes tasks, and stops them: what RunTask, the service scheduler and the loops share.
+//!
+//! A task is made, placed and given its address in one transaction, so that its start costs the server one commit.
+
+mod make;
+mod pool;
+
+use api_ecs::types::{NetworkConfiguration, TaskOverride};
+use clock::UnixMillis;
+use ecs_rules::task_state::ContainerStatus;
+use placement::{Explanation, Filter, Strategy};
+use state::{Record, StateError, Tx};
+use wire::Stored;
+
+use crate::{
+    Ecs,
+    assign::{self, AssignError},
+    records::{DesiredStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus},
+};
+
+/// What a task is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct NewTask<'a> {
+    pub account: &'a str,
+    pub region: &'a str,
+    pub cluster: &'a str,
+    pub definition: &'a TaskDefinitionRecord,
+    pub launch: Launch,
+    pub group: String,
+    pub service: Option<String>,
+    pub deployment_id: Option<String>,
+    pub started_by: Option<String>,
+    pub network_configuration: Option<Stored<NetworkConfiguration>>,
+    pub overrides: Option<Stored<TaskOverride>>,
+    /// No two tasks of the group on one node (placement constraint `distinctInstance`).
+    pub distinct_instance: bool,
+    /// Empty: AWS's default.
+    pub strategies: Vec<Strategy>,
+    pub enable_execute_command: bool,
+    pub reference_id: Option<String>,
+    pub tags: Tags,
+}
+
+/// On whose capacity a task runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Launch {
+    /// FARGATE, EC2 or EXTERNAL.
+    pub launch_type: String,
+    pub capacity_provider: Option<String>,
+    /// Fargate's only.
+    pub platform_version: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Creation {
+    /// On a node, with its address; the node is told as soon as this is durable.
+    Placed(TaskRecord),
+    /// Written without a node: the ones that would fit are disconnected right now. `place_waiting` goes on.
+    Waiting(TaskRecord),
+    /// Nothing was written.
+    NoRoom(NoRoom),
+}
+
+/// Why no node takes a task.
+#[derive(Debug)]
+pub(crate) struct NoRoom {
+    pub explanation: Explanation,
+    /// Container instances with what each lacked; empty on serverless capacity, whose nodes nobody sees.
+    pub by_instance: Vec<(String, Filter)>,
+    /// There was a node, but no address.
+    pub no_address: Option<String>,
+}
+
+impl Launch {
+    pub fn is_serverless(&self) -> bool {
+        self.launch_type == "FARGATE"
+    }
+}
+
+/// Makes a task and places it.
+pub(crate) fn create(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    new: &NewTask<'_>,
+) -> Result<Creation, StateError> {
+    let mut task = make::record(ecs, new);
+    let wanted = pool::Wanted {
+        required: make::required_attributes(new),
+        distinct_instance: new.distinct_instance,
+        strategies: &new.strategies,
+    };
+    let placed = place(ecs, tx, &mut task, &wanted)?;
+    Ok(match placed {
+        Placed::Yes => {
+            tx.insert(task.clone())?;
+            Creation::Placed(task)
+        }
+        Placed::Later => {
+            tx.insert(task.clone())?;
+            Creation::Waiting(task)
+        }
+        Placed::No(no_room) => Creation::NoRoom(no_room),
+    })
+}
+
+/// Tries again to place a task that waits; true when it has a node now.
+pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool, StateError> {
+    let Some(known) = tx.get::<TaskRecord>(key) else {
+        return Ok(true);
+    };
+    let is_waiting = known.container_instance_key.is_none()
+        && known.desired_status == DesiredStatus::Running
+        && known.last_status == TaskStatus::Provisioning;
+    if !is_waiting {
+        return Ok(true);
+    }
+    let mut task = TaskRecord::clone(&known);
+    let wanted = pool::Wanted {
+        required: make::required_attributes_of_waiting(tx, &task),
+        distinct_instance: false,
+        strategies: &[],
+    };
+    match place(ecs, tx, &mut task, &wanted)? {
+        Placed::Yes => {
+            task.version += 1;
+            tx.put(task);
+            Ok(true)
+        }
+        Placed::Later | Placed::No(_) => Ok(false),
+    }
+}
+
+/// Asks a task to stop; the first cause is kept. One without a node is STOPPED at once. False if it was stopping already.
+pub(crate) fn stop(
+    tx: &mut Tx<'_>,
+    key: &str,
+    stop_code: &str,
+    reason: &str,
+    now: UnixMillis,
+) -> bool {
+    let Some(known) = tx.get::<TaskRecord>(key) else {
+        return false;
+    };
+    if known.desired_status == DesiredStatus::Stopped {
+        return false;
+    }
+    let mut task = TaskRecord::clone(&known);
+    task.desired_status = DesiredStatus::Stopped;
+    task.stop_code = Some(stop_code.to_owned());
+    task.stopped_reason = Some(reason.to_owned());
+    task.stopping_at = Some(now);
+    task.version += 1;
+    if task.container_instance_key.is_none() {
+        finish(&mut task, now);
+    } else {
+        task.last_status = task.last_status.max(TaskStatus::Stopping);
+    }
+    write(tx, task);
+    true
+}
+
+/// Ends a task whose node will never report again.
+pub(crate) fn abandon(
+    tx: &mut Tx<'_>,
+    key: &str,
+    stop_code: &str,
+    reason: &str,
+    now: UnixMillis,
+) -> bool {
+    let Some(known) = tx.get::<TaskRecord>(key) else {
+        return false;
+    };
+    if known.last_status == TaskStatus::Stopped {
+        return false;
+    }
+    let mut task = TaskRecord::clone(&known);
+    if task.desired_status == DesiredStatus::Running {
+        task.desired_status = DesiredStatus::Stopped;
+        task.stop_code = Some(stop_code.to_owned());
+        task.stopped_reason = Some(reason.to_owned());
+        task.stopping_at = Some(now);
+    }
+    task.version += 1;
+    finish(&mut task, now);
+    write(tx, task);
+    true
+}
+
+/// Writes a task's record; a STOPPED one gives its address back.
+pub(crate) fn write(tx: &mut Tx<'_>, task: TaskRecord) {
+    if task.last_status == TaskStatus::Stopped {
+        assign::release(tx, &task);
+    }
+    tx.put(task);
+}
+
+/// The end of every task: STOPPED, its containers too, its interface gone.
+pub(crate) fn finish(task: &mut TaskRecord, now: UnixMillis) {
+    task.last_status = TaskStatus::Stopped;
+    task.desired_status = DesiredStatus::Stopped;
+    task.stopped_at.get_or_insert(now);
+    for container in &mut task.containers {
+        container.last_status = ContainerStatus::Stopped.as_str().into();
+    }
+    if let Some(interface) = &mut task.network_interface {
+        interface.status = "DELETED".into();
+    }
+}
+
+enum Placed {
+    Yes,
+    Later,
+    No(NoRoom),
+}
+
+fn place(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    task: &mut TaskRecord,
+    wanted: &pool::Wanted<'_>,
+) -> Result<Placed, StateError> {
+    let choice = pool::choose(tx, task, wanted, ecs.clock.random_u64());
+    task.placement = Some(choice.explanation.clone());
+    let Some(node) = choice.node else {
+        // A node that is only away for a moment (the server was restarted) is worth waiting for, as Fargate's user
+        // never sees nodes. On container instances AWS answers AGENT at once.
+        let is_worth_waiting = task.launch_type == "FARGATE"
+            && choice.explanation.refused.contains_key(&Filter::Agent);
+        if is_worth_waiting {
+            return Ok(Placed::Later);
+        }
+        return Ok(Placed::No(NoRoom {
+            explanation: choice.explanation,
+            by_instance: choice.by_instance,
+            no_address: None,
+        }));
+    };
+    if task.network_configuration.is_some() {
+        match assign::network_interface(tx, task, &ecs.clock) {
+            Ok(interface) => task.network_interface = Some(interface),
+            Err(AssignError::State(error)) => return Err(error),
+            Err(error) => {
+                return Ok(Placed::No(NoRoom {
+                    explanation: choice.explanation,
+                    by_instance: vec![],
+                    no_address: Some(error.to_string()),
+                }));
+            }
+        }
+    }
+    assign::to_node(task, &node, &ecs.clock);
+    debug_assert!(task.container_instance_key == Some(node.key()));
+    Ok(Placed::Yes)
+}
