@@ -23,7 +23,7 @@ pub(crate) struct ApiError {
     pub code: &'static str,
     pub message: String,
     pub detail: serde_json::Value,
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
@@ -33,7 +33,7 @@ impl ApiError {
             code,
             message: message.into(),
             detail: serde_json::Value::Null,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -44,7 +44,7 @@ impl ApiError {
 
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }

@@ -124,7 +124,9 @@ mod tests {
         }
         assert_eq!(store.size(&digest).expect("reads"), Some(5));
         assert_eq!(store.list().expect("lists"), vec![digest.clone()]);
-        let left = fs::read_dir(store.uploads_directory()).expect("lists").count();
+        let left = fs::read_dir(store.uploads_directory())
+            .expect("lists")
+            .count();
         assert_eq!(left, 0, "no scratch file stays");
         assert!(store.remove(&digest).expect("removes"));
         assert!(!store.remove(&digest).expect("removes"));

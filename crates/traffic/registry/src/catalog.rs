@@ -55,8 +55,7 @@ pub enum CatalogError {
     Internal(String),
 }
 
-pub type CatalogFuture<'a, T> =
-    Pin<Box<dyn Future<Output = Result<T, CatalogError>> + Send + 'a>>;
+pub type CatalogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CatalogError>> + Send + 'a>>;
 
 /// What the registry asks. Whatever is answered is durable.
 pub trait Catalog: Send + Sync {

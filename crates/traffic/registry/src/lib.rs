@@ -17,6 +17,8 @@ pub mod push;
 mod range;
 mod routes;
 mod serve;
+mod serve_blobs;
+mod serve_manifests;
 mod sweep;
 mod uploads;
 

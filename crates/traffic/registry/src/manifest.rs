@@ -152,11 +152,17 @@ mod tests {
         };
         assert_eq!(parse(&image(""), None), Ok(OCI_MANIFEST.to_owned()));
         assert_eq!(
-            parse(&image(""), Some("application/vnd.docker.distribution.manifest.v2+json; a=b")),
+            parse(
+                &image(""),
+                Some("application/vnd.docker.distribution.manifest.v2+json; a=b")
+            ),
             Ok(DOCKER_MANIFEST.to_owned())
         );
         let inside = image(&format!("\"mediaType\":\"{OCI_MANIFEST}\","));
-        assert_eq!(parse(&inside, Some("application/json")), Ok(OCI_MANIFEST.to_owned()));
+        assert_eq!(
+            parse(&inside, Some("application/json")),
+            Ok(OCI_MANIFEST.to_owned())
+        );
         assert!(matches!(
             parse(&inside, Some(DOCKER_MANIFEST)),
             Err(ManifestError::MediaTypeMismatch { .. })
@@ -184,7 +190,10 @@ mod tests {
             Err(ManifestError::MediaType(_))
         ));
         let escaping = image("").replace(DIGEST, "sha256:../../x");
-        assert!(matches!(parse(&escaping, None), Err(ManifestError::Malformed(_))));
+        assert!(matches!(
+            parse(&escaping, None),
+            Err(ManifestError::Malformed(_))
+        ));
     }
 
     #[test]

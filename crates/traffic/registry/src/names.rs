@@ -41,7 +41,9 @@ mod tests {
 
     #[test]
     fn repository_names() {
-        for good in ["ab", "a1", "demo", "team/app", "a.b", "a__b", "a---b", "a/b/c_d"] {
+        for good in [
+            "ab", "a1", "demo", "team/app", "a.b", "a__b", "a---b", "a/b/c_d",
+        ] {
             assert!(is_repository_name(good), "{good}");
         }
         for bad in [

@@ -79,7 +79,13 @@ mod tests {
         assert_eq!(requested(Some("bytes=8-100"), 10), part(8, 10));
         assert_eq!(requested(Some("bytes=10-"), 10), Requested::Unsatisfiable);
         assert_eq!(requested(Some("bytes=-0"), 10), Requested::Unsatisfiable);
-        for ignored in ["items=0-1", "bytes=0-1,3-4", "bytes=x-1", "bytes=5-2", "bytes=-"] {
+        for ignored in [
+            "items=0-1",
+            "bytes=0-1,3-4",
+            "bytes=x-1",
+            "bytes=5-2",
+            "bytes=-",
+        ] {
             assert_eq!(requested(Some(ignored), 10), Requested::Whole, "{ignored}");
         }
     }

@@ -6,14 +6,32 @@ use crate::names::is_repository_name;
 pub(crate) enum Route<'a> {
     Ping,
     Catalog,
-    Tags { repository: &'a str },
-    Manifest { repository: &'a str, reference: &'a str },
-    Blob { repository: &'a str, digest: &'a str },
-    UploadsRoot { repository: &'a str },
-    Upload { repository: &'a str, id: &'a str },
-    Referrers { repository: &'a str, digest: &'a str },
+    Tags {
+        repository: &'a str,
+    },
+    Manifest {
+        repository: &'a str,
+        reference: &'a str,
+    },
+    Blob {
+        repository: &'a str,
+        digest: &'a str,
+    },
+    UploadsRoot {
+        repository: &'a str,
+    },
+    Upload {
+        repository: &'a str,
+        id: &'a str,
+    },
+    Referrers {
+        repository: &'a str,
+        digest: &'a str,
+    },
     /// A repository's route whose repository name is none.
-    BadName { repository: &'a str },
+    BadName {
+        repository: &'a str,
+    },
     Unknown,
 }
 
@@ -105,7 +123,11 @@ fn percent_decode(text: &str) -> String {
                 index += 3;
             }
             None => {
-                decoded.push(if bytes[index] == b'+' { b' ' } else { bytes[index] });
+                decoded.push(if bytes[index] == b'+' {
+                    b' '
+                } else {
+                    bytes[index]
+                });
                 index += 1;
             }
         }
@@ -122,14 +144,23 @@ mod tests {
         assert_eq!(route("/v2/"), Route::Ping);
         assert_eq!(route("/v2"), Route::Ping);
         assert_eq!(route("/v2/_catalog"), Route::Catalog);
-        assert_eq!(route("/v2/a/b/tags/list"), Route::Tags { repository: "a/b" });
+        assert_eq!(
+            route("/v2/a/b/tags/list"),
+            Route::Tags { repository: "a/b" }
+        );
         assert_eq!(
             route("/v2/a/b/manifests/latest"),
-            Route::Manifest { repository: "a/b", reference: "latest" }
+            Route::Manifest {
+                repository: "a/b",
+                reference: "latest"
+            }
         );
         assert_eq!(
             route("/v2/demo/blobs/sha256:x"),
-            Route::Blob { repository: "demo", digest: "sha256:x" }
+            Route::Blob {
+                repository: "demo",
+                digest: "sha256:x"
+            }
         );
         assert_eq!(
             route("/v2/demo/blobs/uploads/"),
@@ -137,11 +168,17 @@ mod tests {
         );
         assert_eq!(
             route("/v2/demo/blobs/uploads/1-2"),
-            Route::Upload { repository: "demo", id: "1-2" }
+            Route::Upload {
+                repository: "demo",
+                id: "1-2"
+            }
         );
         assert_eq!(
             route("/v2/blobs/uploads/manifests/v1"),
-            Route::Manifest { repository: "blobs/uploads", reference: "v1" }
+            Route::Manifest {
+                repository: "blobs/uploads",
+                reference: "v1"
+            }
         );
         assert_eq!(
             route("/v2/De/tags/list"),

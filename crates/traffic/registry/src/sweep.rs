@@ -25,10 +25,7 @@ impl Registry {
             .await
             .map_err(failed)?;
         let blobs = inner.blobs.clone();
-        let digests = self
-            .blocking(move || blobs.list())
-            .await
-            .map_err(failed)?;
+        let digests = self.blocking(move || blobs.list()).await.map_err(failed)?;
         let mut removed = 0;
         for digest in digests {
             let _alone = inner.linking.write().await;

@@ -73,11 +73,7 @@ impl Uploads {
     }
 
     /// The upload of this id that `owner` began, perhaps before a restart.
-    pub fn find(
-        &self,
-        owner: &str,
-        id: &str,
-    ) -> Result<Arc<tokio::sync::Mutex<Upload>>, ApiError> {
+    pub fn find(&self, owner: &str, id: &str) -> Result<Arc<tokio::sync::Mutex<Upload>>, ApiError> {
         let known_characters =
             |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         let path = self.directory.join(id);
@@ -147,10 +143,11 @@ impl Uploads {
         let (file, size) = (Arc::clone(&live.file), live.offset);
         upload.live = Some(live);
         if actual != *expected {
-            return Err(ApiError::digest_invalid(
-                "provided digest did not match uploaded content",
-            )
-            .detail(serde_json::json!({ "expected": expected.as_str(), "actual": actual.as_str() })));
+            return Err(
+                ApiError::digest_invalid("provided digest did not match uploaded content").detail(
+                    serde_json::json!({ "expected": expected.as_str(), "actual": actual.as_str() }),
+                ),
+            );
         }
         self.blocking(move || file.sync_all()).await?;
         Ok((upload.path.clone(), size))
