@@ -8,6 +8,7 @@ pub mod docker;
 mod envelope;
 mod messages;
 mod query;
+pub mod render;
 mod shape;
 pub mod tcs;
 

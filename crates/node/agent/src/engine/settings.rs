@@ -36,7 +36,8 @@ pub enum LogTarget {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsLogsOptions {
     pub group: String,
-    pub stream_prefix: Option<String>,
+    /// `None`: named after the container, as Docker does.
+    pub stream: Option<String>,
 }
 
 impl Settings {
@@ -95,7 +96,7 @@ fn log_target(log: Option<&docker::LogConfig>) -> Result<LogTarget, SettingsErro
             }
             Ok(LogTarget::AwsLogs(AwsLogsOptions {
                 group,
-                stream_prefix: option("awslogs-stream-prefix"),
+                stream: option("awslogs-stream"),
             }))
         }
         Some(other) => Err(SettingsError::Unsupported(format!("log driver {other}"))),
@@ -196,10 +197,10 @@ mod tests {
 
     #[test]
     fn awslogs_options_are_read() {
-        let host = r#"{"LogConfig":{"Type":"awslogs","Config":{"awslogs-group":"/ecs/x","awslogs-stream-prefix":"p"}}}"#;
+        let host = r#"{"LogConfig":{"Type":"awslogs","Config":{"awslogs-group":"/ecs/x","awslogs-stream":"p/web/1"}}}"#;
         let expected = AwsLogsOptions {
             group: "/ecs/x".into(),
-            stream_prefix: Some("p".into()),
+            stream: Some("p/web/1".into()),
         };
         assert_eq!(
             settings("{}", host).unwrap().log,
