@@ -1,20 +1,63 @@
 //! Answers that are not an operation's.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::{Either, Full};
+use http_body_util::Full;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use registry::BoxError;
 use wire::HttpResponse;
 
-pub use registry::BoxError;
-
 /// Whole for nearly everything; streamed for the registry.
-pub type Body = Either<Full<Bytes>, registry::Body>;
+pub(crate) enum Body {
+    Whole(Full<Bytes>),
+    Streamed(registry::Body),
+}
+
+/// A streamed body that ended early. A type of its own, not the boxed error that it holds: with
+/// that the compiler cannot tell that a connection's future is Send.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct StreamError(BoxError);
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match self.get_mut() {
+            Body::Whole(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
+            Body::Streamed(body) => Pin::new(body).poll_frame(context).map_err(StreamError),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Whole(body) => body.is_end_stream(),
+            Body::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Whole(body) => body.size_hint(),
+            Body::Streamed(body) => body.size_hint(),
+        }
+    }
+}
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 pub(crate) fn from_wire(response: HttpResponse) -> Response<Body> {
-    response.map(|body| Either::Left(Full::new(Bytes::from(body))))
+    response.map(|body| Body::Whole(Full::new(Bytes::from(body))))
 }
 
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {
@@ -39,7 +82,7 @@ pub(crate) fn with_request_id(mut response: Response<Body>, request_id: &str) ->
 }
 
 fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Either::Left(Full::new(body.into())));
+    let mut response = Response::new(Body::Whole(Full::new(body.into())));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);
     response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use limits::{GATEWAY_BODY_TIMEOUT_SECONDS, WIRE_BODY_BYTES};
 use wire::{AnyShape, Caller, Error, HttpRequest, Input, Routed, ServiceCall, Unrouted};
@@ -15,6 +15,7 @@ use wire::{AnyShape, Caller, Error, HttpRequest, Input, Routed, ServiceCall, Unr
 use crate::answer::{Body, from_wire};
 use crate::authenticate::Sent;
 use crate::dispatch::{Connection, Logged};
+use registry::BoxError;
 
 impl Connection {
     pub(crate) async fn call_api(
@@ -100,8 +101,7 @@ impl Connection {
             return Err(too_large());
         }
         let after = Duration::from_secs(GATEWAY_BODY_TIMEOUT_SECONDS);
-        let reading = Limited::new(body, WIRE_BODY_BYTES).collect();
-        match self.parts.clock.timeout(after, reading).await {
+        match self.parts.clock.timeout(after, read_limited(body)).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
             Ok(Err(error)) => Err(Error::client(
@@ -117,6 +117,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// A function of its own: within an async function the compiler cannot tell that this future is Send.
+fn read_limited(body: Incoming) -> impl Future<Output = Result<Collected<Bytes>, BoxError>> + Send {
+    Limited::new(body, WIRE_BODY_BYTES).collect()
 }
 
 fn too_large() -> Error {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Either;
 use hyper::body::Incoming;
 
 use crate::answer::{Body, text, with_request_id};
@@ -81,7 +80,7 @@ impl Connection {
                 .await;
         }
         if let Some(registry) = self.registry_for(&request) {
-            return registry.handle(request).await.map(Either::Right);
+            return registry.handle(request).await.map(Body::Streamed);
         }
         if is_get && path == "/" && !is_signed(&request) {
             return text(StatusCode::OK, WELCOME);

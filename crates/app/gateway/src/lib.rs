@@ -16,7 +16,6 @@ mod serve;
 mod shutdown;
 mod websocket;
 
-pub use answer::{Body, BoxError};
 pub use builder::{Gateway, GatewayBuilder, GatewayError};
 pub use listener::{Listener, Role};
 pub use policy::{Ownership, PrincipalPolicy};
