@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use wire::{AnyShape, BoxFuture, Error, Protocol, Service, ServiceCall, ServiceSchema, Validation};
+use wire::{
+    AnyShape, BoxFuture, Error, Handle, Protocol, Service, ServiceCall, ServiceSchema, Validation,
+};
 
 use crate::operations;
 
@@ -32,7 +34,7 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Send + Sync + 'static,
+    S: Handle<operations::JoinNode> + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
         &SERVICE
@@ -42,6 +44,9 @@ where
         &'a self,
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
-        wire::refuse(call)
+        match call.operation.name {
+            "JoinNode" => wire::serve::<operations::JoinNode, S>(&self.0, call),
+            _ => wire::refuse(call),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What every service crate shares: loops, pages, tags, fingerprints of requests.
 
+pub mod answer;
 pub mod loops;
 pub mod page;
 pub mod tags;

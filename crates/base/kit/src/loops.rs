@@ -49,7 +49,12 @@ pub enum LoopError {
 }
 
 /// Runs a loop until shutdown. Returns the first state error that makes the store useless.
-pub async fn run<L: Loop>(this: L, store: Store, clock: Clock, mut shutdown: watch::Receiver<bool>) {
+pub async fn run<L: Loop>(
+    this: L,
+    store: Store,
+    clock: Clock,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let mut feed = store.feed();
     let mut work = Work::default();
     let mut next_sweep = clock.now();
@@ -60,7 +65,7 @@ pub async fn run<L: Loop>(this: L, store: Store, clock: Clock, mut shutdown: wat
         let now = clock.now();
         if now >= next_sweep {
             work.dirty
-                .extend(store.read(|head| this.sweep(head)).into_head());
+                .extend(store.read(|head| this.sweep(head)).head());
             next_sweep = now + L::SWEEP_EVERY;
         }
         work.collect_due(now);
@@ -71,7 +76,9 @@ pub async fn run<L: Loop>(this: L, store: Store, clock: Clock, mut shutdown: wat
             }
             continue;
         }
-        let wake = work.next_due().map_or(next_sweep, |due| due.min(next_sweep));
+        let wake = work
+            .next_due()
+            .map_or(next_sweep, |due| due.min(next_sweep));
         let pause = wake.since(clock.now());
         tokio::select! {
             event = feed.next() => work.note(&this, event, &mut next_sweep, &clock),

@@ -40,10 +40,28 @@ pub fn paginate<T>(
     items: impl Iterator<Item = T>,
     key: impl Fn(&T) -> String,
 ) -> (Vec<T>, Option<String>) {
+    take(page, items, |item, after| key(item).as_str() > after, &key)
+}
+
+/// As [`paginate`], from items in the reverse order of their keys.
+pub fn paginate_descending<T>(
+    page: &Page,
+    items: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
+    take(page, items, |item, after| key(item).as_str() < after, &key)
+}
+
+fn take<T>(
+    page: &Page,
+    items: impl Iterator<Item = T>,
+    is_behind: impl Fn(&T, &str) -> bool,
+    key: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
     let mut rest = items.filter(|item| {
         page.after
             .as_ref()
-            .is_none_or(|after| key(item).as_str() > after.as_str())
+            .is_none_or(|after| is_behind(item, after))
     });
     let taken: Vec<T> = rest.by_ref().take(page.max_results).collect();
     let more = rest.next().is_some();
@@ -83,6 +101,17 @@ mod tests {
             }
             prop_assert_eq!(seen, all);
         }
+    }
+
+    #[test]
+    fn descending_pages_go_the_other_way() {
+        let all = ["c", "b", "a"].map(String::from);
+        let first = Page::new(Some(2), None, 100).unwrap();
+        let (items, token) = paginate_descending(&first, all.iter().cloned(), String::clone);
+        assert_eq!(items, ["c", "b"]);
+        let second = Page::new(Some(2), token.as_deref(), 100).unwrap();
+        let (items, token) = paginate_descending(&second, all.iter().cloned(), String::clone);
+        assert_eq!((items, token), (vec!["a".to_owned()], None));
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub enum TagError {
     Reserved,
     #[error("Duplicate tag keys found. Please note that Tag keys are case insensitive.")]
     Duplicate,
-    #[error("Tag keys and values can only contain letters, numbers, spaces and the characters _ . : / = + - @")]
+    #[error(
+        "Tag keys and values can only contain letters, numbers, spaces and the characters _ . : / = + - @"
+    )]
     Characters,
 }
 
@@ -89,9 +91,15 @@ mod tests {
         assert_eq!(validate(&[tag("team", "blue"), tag("cost", "")]), Ok(()));
         assert_eq!(validate(&[tag("", "x")]), Err(TagError::KeyLength));
         assert_eq!(validate(&[tag("AWS:x", "x")]), Err(TagError::Reserved));
-        assert_eq!(validate(&[tag("a", "1"), tag("a", "2")]), Err(TagError::Duplicate));
+        assert_eq!(
+            validate(&[tag("a", "1"), tag("a", "2")]),
+            Err(TagError::Duplicate)
+        );
         assert_eq!(validate(&[tag("a", "<")]), Err(TagError::Characters));
-        assert_eq!(validate(&[tag("a", &"v".repeat(257))]), Err(TagError::ValueLength));
+        assert_eq!(
+            validate(&[tag("a", &"v".repeat(257))]),
+            Err(TagError::ValueLength)
+        );
         let many: Vec<_> = (0..51).map(|n| tag(&n.to_string(), "")).collect();
         assert_eq!(validate(&many), Err(TagError::TooMany));
     }

@@ -6,7 +6,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// version of Gantry; tokens live for hours, so that a changed form after an upgrade costs a conflict at most.
 pub fn fingerprint(request: &impl std::fmt::Debug) -> String {
     let hash = digest(&SHA256, format!("{request:?}").as_bytes());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

@@ -58,9 +58,6 @@ pub const WIRE_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 // registry and ECR: https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
 
-pub const REPOSITORY_NAME_MIN_LENGTH: usize = 2;
-pub const REPOSITORY_NAME_MAX_LENGTH: usize = 256;
-pub const TAG_MAX_LENGTH: usize = 128;
 /// The OCI distribution specification asks registries to take at least 4 MiB.
 pub const MANIFEST_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// ECR's maximum layer size.
@@ -81,6 +78,11 @@ pub const REGISTRY_TOKEN_SECONDS: u64 = 12 * 60 * 60;
 pub const CAPACITY_PROVIDERS_PER_STRATEGY: usize = 20;
 pub const CAPACITY_PROVIDER_WEIGHT: i32 = 1_000;
 pub const CAPACITY_PROVIDER_BASE: i32 = 100_000;
+/// RunTask's `overrides`: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
+pub const TASK_OVERRIDES_BYTES: usize = 8192;
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html>
+pub const SUBNETS_PER_TASK: usize = 16;
+pub const SECURITY_GROUPS_PER_TASK: usize = 5;
 
 // client
 
@@ -115,3 +117,14 @@ pub const GATEWAY_HEADERS: usize = 100;
 pub const GATEWAY_HEADER_BYTES: usize = 64 * 1024;
 /// How long requests and websockets get to finish when the server stops.
 pub const GATEWAY_SHUTDOWN_GRACE_SECONDS: u64 = 10;
+
+// history
+
+/// Bytes of one entry, key and overhead included.
+pub const HISTORY_ENTRY_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of an entry's key.
+pub const HISTORY_KEY_BYTES: usize = 2048;
+/// Appends that may wait for the writer before callers wait to hand theirs over.
+pub const HISTORY_WAITING_APPENDS: usize = 1024;
+/// Appends that one fsync may carry.
+pub const HISTORY_GROUP_APPENDS: usize = 512;

@@ -145,7 +145,7 @@ impl Reference {
         if text.contains(':') {
             text.parse().ok().map(Self::Digest)
         } else {
-            crate::names::is_tag(text).then(|| Self::Tag(text.to_owned()))
+            names::is_image_tag(text).then(|| Self::Tag(text.to_owned()))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From a path to what it names. Repository names hold slashes, so paths are read from their end.
 
-use crate::names::is_repository_name;
+use names::is_repository_name;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {

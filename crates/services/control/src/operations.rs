@@ -1,0 +1,3 @@
+//! The operations, one file each.
+
+mod join_node;
