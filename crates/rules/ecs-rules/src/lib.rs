@@ -1,8 +1,10 @@
 //! What ECS decides, as pure functions: validation, deployments, task states.
 
 pub mod capacity_strategy;
+pub mod deployment;
 pub mod refusal;
 pub mod task_definition;
+pub mod task_overrides;
 pub mod task_state;
 
 pub use refusal::Refusal;
