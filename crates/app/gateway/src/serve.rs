@@ -160,7 +160,7 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(GATEWAY_HEADER_TIMEOUT_SECONDS))
         .max_headers(GATEWAY_HEADERS)
-        .max_buf_size(GATEWAY_HEADER_BYTES)
+        .max_header_size(GATEWAY_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut serving = pin!(serving);
