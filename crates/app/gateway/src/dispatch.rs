@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::{Body, text, with_request_id};
 use crate::builder::Parts;
@@ -29,6 +30,8 @@ pub(crate) struct Connection {
     pub(crate) signal: ShutdownSignal,
     /// A stop waits until no connection holds one.
     pub(crate) busy: Busy,
+    /// The connection's share of the limit; a websocket keeps it when the HTTP connection has become it.
+    pub(crate) permit: Arc<OwnedSemaphorePermit>,
 }
 
 /// What the access log says besides the request line.

@@ -134,12 +134,11 @@ impl Acceptor {
             peer,
             signal: self.signal.clone(),
             busy: self.busy.clone(),
+            permit: Arc::new(permit),
         });
         let signal = self.signal.clone();
-        self.parts.clock.spawn("gateway-connection", async move {
-            let _permit = permit;
-            serve_connection(stream, connection, signal).await;
-        });
+        let serving = serve_connection(stream, connection, signal);
+        self.parts.clock.spawn("gateway-connection", serving);
     }
 }
 

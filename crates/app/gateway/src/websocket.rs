@@ -129,11 +129,11 @@ impl Connection {
         handler: Arc<dyn WebSocketHandler>,
         request: WebSocketRequest,
     ) {
-        let busy = self.busy.clone();
+        let held = (self.busy.clone(), Arc::clone(&self.permit));
         let clock = self.parts.clock.clone();
         let mut shutdown = self.signal.clone();
         let running = async move {
-            let _busy = busy;
+            let _held = held;
             let upgraded = match upgrade.await {
                 Ok(upgraded) => TokioIo::new(upgraded),
                 Err(error) => {
