@@ -215,8 +215,14 @@ fn shape_traits(name: &str, shape: &ShapeModel, format: Option<&String>) -> Resu
             .and_then(|error| error.http_status_code);
         let status = status.unwrap_or(if server { 500 } else { 400 });
         let fault = if server { "Server" } else { "Client" };
+        let message_member = if shape.members.contains_key("Message") {
+            "Message"
+        } else {
+            "message"
+        };
         fields.push(format!(
-            "error: Some(ErrorTraits {{ code: {code:?}, status: {status}, fault: Fault::{fault} }})"
+            "error: Some(ErrorTraits {{ code: {code:?}, status: {status}, fault: Fault::{fault}, \
+             message_member: {message_member:?} }})"
         ));
     }
     Ok(literal(fields))

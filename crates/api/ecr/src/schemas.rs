@@ -611,6 +611,7 @@ pub static IMAGE_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "ImageNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -799,6 +800,7 @@ pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
             code: "InvalidParameterException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -817,6 +819,7 @@ pub static INVALID_TAG_PARAMETER_EXCEPTION: Schema = Schema {
             code: "InvalidTagParameterException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -842,6 +845,7 @@ pub static KMS_EXCEPTION: Schema = Schema {
             code: "KmsException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -871,6 +875,7 @@ pub static LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
             code: "LimitExceededException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1035,6 +1040,7 @@ pub static REPOSITORY_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
             code: "RepositoryAlreadyExistsException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1091,6 +1097,7 @@ pub static REPOSITORY_NOT_EMPTY_EXCEPTION: Schema = Schema {
             code: "RepositoryNotEmptyException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1109,6 +1116,7 @@ pub static REPOSITORY_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "RepositoryNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1149,6 +1157,7 @@ pub static SERVER_EXCEPTION: Schema = Schema {
             code: "ServerException",
             status: 500,
             fault: Fault::Server,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1222,6 +1231,7 @@ pub static TOO_MANY_TAGS_EXCEPTION: Schema = Schema {
             code: "TooManyTagsException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },

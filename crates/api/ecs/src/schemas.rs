@@ -131,6 +131,7 @@ pub static ACCESS_DENIED_EXCEPTION: Schema = Schema {
             code: "AccessDeniedException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -434,6 +435,7 @@ pub static ATTRIBUTE_LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
             code: "AttributeLimitExceededException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -602,6 +604,7 @@ pub static BLOCKED_EXCEPTION: Schema = Schema {
             code: "BlockedException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -894,6 +897,7 @@ pub static CLIENT_EXCEPTION: Schema = Schema {
             code: "ClientException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1018,6 +1022,7 @@ pub static CLUSTER_CONTAINS_CAPACITY_PROVIDER_EXCEPTION: Schema = Schema {
             code: "ClusterContainsCapacityProviderException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1036,6 +1041,7 @@ pub static CLUSTER_CONTAINS_CONTAINER_INSTANCES_EXCEPTION: Schema = Schema {
             code: "ClusterContainsContainerInstancesException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1054,6 +1060,7 @@ pub static CLUSTER_CONTAINS_SERVICES_EXCEPTION: Schema = Schema {
             code: "ClusterContainsServicesException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1072,6 +1079,7 @@ pub static CLUSTER_CONTAINS_TASKS_EXCEPTION: Schema = Schema {
             code: "ClusterContainsTasksException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1117,6 +1125,7 @@ pub static CLUSTER_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "ClusterNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1238,6 +1247,7 @@ pub static CONFLICT_EXCEPTION: Schema = Schema {
             code: "ConflictException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -3435,6 +3445,7 @@ pub static DAEMON_NOT_ACTIVE_EXCEPTION: Schema = Schema {
             code: "DaemonNotActiveException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -3453,6 +3464,7 @@ pub static DAEMON_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "DaemonNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -7227,6 +7239,7 @@ pub static GATEWAY_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "GatewayNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -8367,6 +8380,7 @@ pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
             code: "InvalidParameterException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -8451,6 +8465,7 @@ pub static LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
             code: "LimitExceededException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -10561,6 +10576,7 @@ pub static MISSING_VERSION_EXCEPTION: Schema = Schema {
             code: "MissingVersionException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -10624,6 +10640,7 @@ pub static NAMESPACE_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "NamespaceNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -10793,6 +10810,7 @@ pub static NO_UPDATE_AVAILABLE_EXCEPTION: Schema = Schema {
             code: "NoUpdateAvailableException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -11007,6 +11025,7 @@ pub static PLATFORM_TASK_DEFINITION_INCOMPATIBILITY_EXCEPTION: Schema = Schema {
             code: "PlatformTaskDefinitionIncompatibilityException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -11025,6 +11044,7 @@ pub static PLATFORM_UNKNOWN_EXCEPTION: Schema = Schema {
             code: "PlatformUnknownException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -11725,6 +11745,7 @@ pub static RESOURCE_IN_USE_EXCEPTION: Schema = Schema {
             code: "ResourceInUseException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -11753,6 +11774,7 @@ pub static RESOURCE_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "ResourceNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -12132,6 +12154,7 @@ pub static SERVER_EXCEPTION: Schema = Schema {
             code: "ServerException",
             status: 500,
             fault: Fault::Server,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -12915,6 +12938,7 @@ pub static SERVICE_DEPLOYMENT_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "ServiceDeploymentNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -13117,6 +13141,7 @@ pub static SERVICE_NOT_ACTIVE_EXCEPTION: Schema = Schema {
             code: "ServiceNotActiveException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -13135,6 +13160,7 @@ pub static SERVICE_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "ServiceNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -14129,6 +14155,7 @@ pub static TARGET_NOT_CONNECTED_EXCEPTION: Schema = Schema {
             code: "TargetNotConnectedException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -14147,6 +14174,7 @@ pub static TARGET_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "TargetNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -14938,6 +14966,7 @@ pub static TASK_SET_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "TaskSetNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -15269,6 +15298,7 @@ pub static UNSUPPORTED_FEATURE_EXCEPTION: Schema = Schema {
             code: "UnsupportedFeatureException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -15805,6 +15835,7 @@ pub static UPDATE_IN_PROGRESS_EXCEPTION: Schema = Schema {
             code: "UpdateInProgressException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },

@@ -17,6 +17,7 @@ pub static ACCESS_DENIED_EXCEPTION: Schema = Schema {
             code: "AccessDeniedException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -35,6 +36,7 @@ pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
             code: "InvalidParameterException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },

@@ -104,6 +104,7 @@ pub static DATA_ALREADY_ACCEPTED_EXCEPTION: Schema = Schema {
             code: "DataAlreadyAcceptedException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -764,6 +765,7 @@ pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
             code: "InvalidParameterException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -782,6 +784,7 @@ pub static INVALID_SEQUENCE_TOKEN_EXCEPTION: Schema = Schema {
             code: "InvalidSequenceTokenException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -806,6 +809,7 @@ pub static LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
             code: "LimitExceededException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1036,6 +1040,7 @@ pub static OPERATION_ABORTED_EXCEPTION: Schema = Schema {
             code: "OperationAbortedException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1196,6 +1201,7 @@ pub static RESOURCE_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
             code: "ResourceAlreadyExistsException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1210,6 +1216,7 @@ pub static RESOURCE_NOT_FOUND_EXCEPTION: Schema = Schema {
             code: "ResourceNotFoundException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1263,6 +1270,7 @@ pub static SERVICE_UNAVAILABLE_EXCEPTION: Schema = Schema {
             code: "ServiceUnavailableException",
             status: 500,
             fault: Fault::Server,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1342,6 +1350,7 @@ pub static UNRECOGNIZED_CLIENT_EXCEPTION: Schema = Schema {
             code: "UnrecognizedClientException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },
@@ -1356,6 +1365,7 @@ pub static VALIDATION_EXCEPTION: Schema = Schema {
             code: "ValidationException",
             status: 400,
             fault: Fault::Client,
+            message_member: "message",
         }),
         ..Traits::NONE
     },

@@ -16,6 +16,8 @@ pub struct Error {
     pub fault: Fault,
     /// The code under which the Query protocol knows this error, where it differs.
     pub query_code: Option<&'static str>,
+    /// `message` or `Message`, as the error's shape has it.
+    pub message_member: &'static str,
     /// Members besides the message.
     pub details: Option<Arc<dyn AnyShape>>,
 }
@@ -28,6 +30,7 @@ impl Error {
             status: 400,
             fault: Fault::Client,
             query_code: None,
+            message_member: "message",
             details: None,
         }
     }
@@ -49,6 +52,7 @@ impl Error {
             status: traits.status,
             fault: traits.fault,
             query_code: (traits.code != name).then_some(traits.code),
+            message_member: traits.message_member,
             details: None,
         }
     }

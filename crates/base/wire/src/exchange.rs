@@ -25,7 +25,7 @@ pub fn decode_response<O: Operation>(
         return Err(decode_error(protocol, status, headers, body));
     }
     let mut output = O::Output::default();
-    decode_shape(protocol, &mut output, body).map_err(|error| Error::internal(error.message))?;
+    decode_output(protocol, &mut output, body).map_err(|error| Error::internal(error.message))?;
     Ok(output)
 }
 
@@ -38,11 +38,17 @@ pub fn decode_error(_protocol: Protocol, status: u16, headers: &HeaderMap, body:
             .and_then(Document::as_str)
             .map(str::to_owned)
     };
-    let header = headers
-        .get("x-amzn-errortype")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let code = header
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    // What came from Query keeps its old codes, as `Code;Sender`.
+    let query_code =
+        header("x-amzn-query-error").and_then(|it| Some(it.split_once(';')?.0.to_owned()));
+    let code = query_code
+        .or_else(|| header("x-amzn-errortype"))
         .or_else(|| text("__type"))
         .or_else(|| text("code"))
         .unwrap_or_else(|| status.to_string());
@@ -94,7 +100,8 @@ fn encode_shape(
         .expect("names of models are valid in headers")
 }
 
-fn decode_shape(
+/// Fills the output of an operation from a 2xx response.
+pub fn decode_output(
     _protocol: Protocol,
     output: &mut dyn AnyShape,
     body: &[u8],

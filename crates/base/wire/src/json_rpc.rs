@@ -42,27 +42,30 @@ pub(crate) fn failure(
     query_compatible: bool,
 ) -> HttpResponse {
     let mut response = finish(protocol, error.status, request_id, error_body(error));
-    let headers = response.headers_mut();
     if let Ok(value) = error.code.parse() {
-        headers.insert("x-amzn-errortype", value);
+        response.headers_mut().insert("x-amzn-errortype", value);
     }
+    add_query_error(&mut response, error, query_compatible);
+    response
+}
+
+/// The header that tells clients which came from Query the code they know.
+pub(crate) fn add_query_error(response: &mut HttpResponse, error: &Error, query_compatible: bool) {
     let sender = if error.fault == Fault::Client {
         "Sender"
     } else {
         "Receiver"
     };
-    if query_compatible
-        && let Ok(value) = format!("{};{sender}", error.query_code.unwrap_or(&error.code)).parse()
-    {
-        headers.insert("x-amzn-query-error", value);
+    let code = error.query_code.unwrap_or(&error.code);
+    if query_compatible && let Ok(value) = format!("{code};{sender}").parse() {
+        response.headers_mut().insert("x-amzn-query-error", value);
     }
-    response
 }
 
 pub(crate) fn error_body(error: &Error) -> Vec<u8> {
     let mut fields = vec![("__type", error.code.to_string())];
     if !error.message.is_empty() {
-        fields.push(("message", error.message.clone()));
+        fields.push((error.message_member, error.message.clone()));
     }
     let fields = fields
         .into_iter()

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use http::{HeaderMap, Method};
 
 use crate::{
-    AnyShape, DecodeError, Error, OperationSchema, Protocol, ServiceSchema, Shape, json_rpc,
+    AnyShape, DecodeError, Error, OperationSchema, Protocol, ServiceSchema, Shape, cbor, json,
+    json_rpc, query, rest, rpc_cbor,
 };
 
 /// A request whose body has been read (the gateway bounds it to [`limits::WIRE_BODY_BYTES`]).
@@ -49,17 +50,31 @@ pub struct Unrouted {
 
 /// Finds the operation of a request, by tables that are built once.
 pub struct Router {
+    /// JSON's target prefix, which is RPC v2's service name too.
     targets: HashMap<&'static str, &'static ServiceSchema>,
+    /// The services that take forms.
+    forms: Vec<&'static ServiceSchema>,
+    /// The services whose operations have paths.
+    paths: Vec<&'static ServiceSchema>,
 }
 
 impl Router {
     pub fn new(services: impl IntoIterator<Item = &'static ServiceSchema>) -> Self {
         let mut router = Router {
             targets: HashMap::new(),
+            forms: Vec::new(),
+            paths: Vec::new(),
         };
         for service in services {
+            let speaks = |wanted: Protocol| service.protocols.contains(&wanted);
             if !service.target_prefix.is_empty() {
                 router.targets.insert(service.target_prefix, service);
+            }
+            if speaks(Protocol::Query) || speaks(Protocol::Ec2) {
+                router.forms.push(service);
+            }
+            if speaks(Protocol::RestJson) {
+                router.paths.push(service);
             }
         }
         router
@@ -68,20 +83,127 @@ impl Router {
     /// The operation of a request. What is no API call at all (no target, no form, no known path) is an error too.
     pub fn route(&self, request: &HttpRequest<'_>) -> Result<Routed, Unrouted> {
         let target = request.header("x-amz-target");
-        let protocol = json_rpc::protocol_of(request.header("content-type"));
-        let unknown = || Unrouted {
+        if !target.is_empty() {
+            let protocol = json_rpc::protocol_of(request.header("content-type"));
+            return self.by_name(target.rsplit_once('.'), protocol);
+        }
+        if request.header("smithy-protocol") == "rpc-v2-cbor" {
+            return self.by_name(rpc_cbor::names(request.path), Protocol::RpcV2Cbor);
+        }
+        if !self.forms.is_empty()
+            && let Some((action, version)) = query::action(request)
+        {
+            return self.by_action(&action, &version, request);
+        }
+        self.by_path(request)
+    }
+
+    fn by_name(&self, names: Option<(&str, &str)>, protocol: Protocol) -> Result<Routed, Unrouted> {
+        let found = names.and_then(|(prefix, name)| {
+            let service = *self.targets.get(prefix)?;
+            Some((service, service.operation(name)?))
+        });
+        let (service, operation) = found.ok_or_else(|| Unrouted {
             protocol,
             error: unknown_operation(),
-        };
-        let (prefix, name) = target.rsplit_once('.').ok_or_else(unknown)?;
-        let service = *self.targets.get(prefix).ok_or_else(unknown)?;
-        let operation = service.operation(name).ok_or_else(unknown)?;
+        })?;
         Ok(Routed {
             service,
             operation,
             protocol,
         })
     }
+
+    fn by_action(
+        &self,
+        action: &str,
+        version: &str,
+        request: &HttpRequest<'_>,
+    ) -> Result<Routed, Unrouted> {
+        let signed_for = signing_name(request);
+        let candidates = self
+            .forms
+            .iter()
+            .filter(|service| service.api_version == version || version.is_empty());
+        let found = candidates
+            .filter_map(|service| Some((*service, service.operation(action)?)))
+            .max_by_key(|(service, _)| signed_for == Some(service.signing_name));
+        let Some((service, operation)) = found else {
+            let message = format!("The action {action} is not valid for this web service.");
+            return Err(Unrouted {
+                protocol: Protocol::Query,
+                error: Error::client("InvalidAction", message),
+            });
+        };
+        let is_ec2 = service.protocols.contains(&Protocol::Ec2);
+        Ok(Routed {
+            service,
+            operation,
+            protocol: if is_ec2 {
+                Protocol::Ec2
+            } else {
+                Protocol::Query
+            },
+        })
+    }
+
+    fn by_path(&self, request: &HttpRequest<'_>) -> Result<Routed, Unrouted> {
+        let signed_for = signing_name(request);
+        let operations = self.paths.iter().flat_map(|service| {
+            service
+                .operations
+                .iter()
+                .map(|operation| (*service, *operation))
+        });
+        let found = operations
+            .filter(|(_, operation)| operation.method == request.method.as_str())
+            .filter(|(_, operation)| rest::match_path(operation.uri, request.path).is_some())
+            .filter(|(_, operation)| rest::match_query(operation.uri, request.query))
+            // Services share paths such as /tags/{arn}; fewer labels and more of the query are the closer match.
+            .max_by_key(|(service, operation)| {
+                let literal = operation.uri.len() - labels_length(operation.uri);
+                (
+                    signed_for == Some(service.signing_name),
+                    operation.uri.contains('?'),
+                    literal,
+                )
+            });
+        let (service, operation) = found.ok_or_else(|| {
+            let protocol = if self.paths.is_empty() {
+                Protocol::Json11
+            } else {
+                Protocol::RestJson
+            };
+            Unrouted {
+                protocol,
+                error: unknown_operation(),
+            }
+        })?;
+        Ok(Routed {
+            service,
+            operation,
+            protocol: Protocol::RestJson,
+        })
+    }
+}
+
+fn labels_length(uri: &str) -> usize {
+    uri.split('{')
+        .skip(1)
+        .filter_map(|part| part.find('}'))
+        .sum()
+}
+
+/// The service in the credential scope of a SigV4 header: `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+fn signing_name<'a>(request: &HttpRequest<'a>) -> Option<&'a str> {
+    let authorization = request.headers.get("authorization")?.to_str().ok()?;
+    authorization
+        .split("Credential=")
+        .nth(1)?
+        .split(',')
+        .next()?
+        .split('/')
+        .nth(3)
 }
 
 fn unknown_operation() -> Error {
@@ -105,8 +227,10 @@ impl Routed {
         request: &HttpRequest<'_>,
     ) -> Result<(), DecodeError> {
         match self.protocol {
-            Protocol::Json10 | Protocol::Json11 => crate::json::read_into(shape, request.body),
-            other => Err(DecodeError::new(format!("{other:?} is not spoken here"))),
+            Protocol::Json10 | Protocol::Json11 => json::read_into(shape, request.body),
+            Protocol::RpcV2Cbor => cbor::read_into(shape, request.body),
+            Protocol::Query | Protocol::Ec2 => query::read_into(shape, self.protocol, request),
+            Protocol::RestJson => rest::read_into(shape, self.operation, request),
         }
     }
 
@@ -116,11 +240,17 @@ impl Routed {
         request_id: &str,
         result: &Result<Box<dyn AnyShape>, Error>,
     ) -> HttpResponse {
-        match result {
-            Ok(shape) => {
-                json_rpc::success(self.protocol, self.operation, request_id, shape.as_ref())
+        let shape = match result {
+            Ok(shape) => shape.as_ref(),
+            Err(error) => return self.respond_error(request_id, error),
+        };
+        match self.protocol {
+            Protocol::Json10 | Protocol::Json11 => {
+                json_rpc::success(self.protocol, self.operation, request_id, shape)
             }
-            Err(error) => respond_error(self.protocol, request_id, error, Some(self.service)),
+            Protocol::RpcV2Cbor => rpc_cbor::success(self.operation, request_id, shape),
+            Protocol::Query | Protocol::Ec2 => query::success(self, request_id, shape),
+            Protocol::RestJson => rest::success(self.operation, request_id, shape),
         }
     }
 
@@ -141,10 +271,13 @@ fn respond_error(
     error: &Error,
     service: Option<&'static ServiceSchema>,
 ) -> HttpResponse {
-    json_rpc::failure(
-        protocol,
-        id,
-        error,
-        service.is_some_and(|service| service.query_compatible),
-    )
+    let query_compatible = service.is_some_and(|service| service.query_compatible);
+    match protocol {
+        Protocol::Json10 | Protocol::Json11 => {
+            json_rpc::failure(protocol, id, error, query_compatible)
+        }
+        Protocol::RpcV2Cbor => rpc_cbor::failure(id, error, query_compatible),
+        Protocol::Query | Protocol::Ec2 => query::failure(protocol, id, error),
+        Protocol::RestJson => rest::failure(id, error),
+    }
 }

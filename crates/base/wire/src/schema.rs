@@ -50,6 +50,8 @@ pub struct ErrorTraits {
     pub code: &'static str,
     pub status: u16,
     pub fault: Fault,
+    /// `message` or `Message`, as the shape has it.
+    pub message_member: &'static str,
 }
 
 /// What is not said of most shapes and members; they share [`Traits::NONE`].
