@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use wire::{AnyShape, BoxFuture, Error, Protocol, Service, ServiceCall, ServiceSchema, Validation};
+use wire::{
+    AnyShape, BoxFuture, Error, Handle, Protocol, Service, ServiceCall, ServiceSchema, Validation,
+};
 
 use crate::operations;
 
@@ -121,7 +123,28 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Send + Sync + 'static,
+    S: Handle<operations::CreateCluster>
+        + Handle<operations::DeleteCluster>
+        + Handle<operations::DeregisterContainerInstance>
+        + Handle<operations::DeregisterTaskDefinition>
+        + Handle<operations::DescribeCapacityProviders>
+        + Handle<operations::DescribeClusters>
+        + Handle<operations::DescribeContainerInstances>
+        + Handle<operations::DescribeTaskDefinition>
+        + Handle<operations::DiscoverPollEndpoint>
+        + Handle<operations::ListClusters>
+        + Handle<operations::ListContainerInstances>
+        + Handle<operations::ListTagsForResource>
+        + Handle<operations::ListTaskDefinitionFamilies>
+        + Handle<operations::ListTaskDefinitions>
+        + Handle<operations::PutClusterCapacityProviders>
+        + Handle<operations::RegisterContainerInstance>
+        + Handle<operations::RegisterTaskDefinition>
+        + Handle<operations::TagResource>
+        + Handle<operations::UntagResource>
+        + Handle<operations::UpdateCluster>
+        + Handle<operations::UpdateClusterSettings>
+        + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
         &SERVICE
@@ -131,6 +154,57 @@ where
         &'a self,
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
-        wire::refuse(call)
+        match call.operation.name {
+            "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
+            "DeleteCluster" => wire::serve::<operations::DeleteCluster, S>(&self.0, call),
+            "DeregisterContainerInstance" => {
+                wire::serve::<operations::DeregisterContainerInstance, S>(&self.0, call)
+            }
+            "DeregisterTaskDefinition" => {
+                wire::serve::<operations::DeregisterTaskDefinition, S>(&self.0, call)
+            }
+            "DescribeCapacityProviders" => {
+                wire::serve::<operations::DescribeCapacityProviders, S>(&self.0, call)
+            }
+            "DescribeClusters" => wire::serve::<operations::DescribeClusters, S>(&self.0, call),
+            "DescribeContainerInstances" => {
+                wire::serve::<operations::DescribeContainerInstances, S>(&self.0, call)
+            }
+            "DescribeTaskDefinition" => {
+                wire::serve::<operations::DescribeTaskDefinition, S>(&self.0, call)
+            }
+            "DiscoverPollEndpoint" => {
+                wire::serve::<operations::DiscoverPollEndpoint, S>(&self.0, call)
+            }
+            "ListClusters" => wire::serve::<operations::ListClusters, S>(&self.0, call),
+            "ListContainerInstances" => {
+                wire::serve::<operations::ListContainerInstances, S>(&self.0, call)
+            }
+            "ListTagsForResource" => {
+                wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
+            }
+            "ListTaskDefinitionFamilies" => {
+                wire::serve::<operations::ListTaskDefinitionFamilies, S>(&self.0, call)
+            }
+            "ListTaskDefinitions" => {
+                wire::serve::<operations::ListTaskDefinitions, S>(&self.0, call)
+            }
+            "PutClusterCapacityProviders" => {
+                wire::serve::<operations::PutClusterCapacityProviders, S>(&self.0, call)
+            }
+            "RegisterContainerInstance" => {
+                wire::serve::<operations::RegisterContainerInstance, S>(&self.0, call)
+            }
+            "RegisterTaskDefinition" => {
+                wire::serve::<operations::RegisterTaskDefinition, S>(&self.0, call)
+            }
+            "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
+            "UntagResource" => wire::serve::<operations::UntagResource, S>(&self.0, call),
+            "UpdateCluster" => wire::serve::<operations::UpdateCluster, S>(&self.0, call),
+            "UpdateClusterSettings" => {
+                wire::serve::<operations::UpdateClusterSettings, S>(&self.0, call)
+            }
+            _ => wire::refuse(call),
+        }
     }
 }

@@ -12,10 +12,22 @@ pub const FARGATE_PROVIDERS: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
 
 /// What is refused of clusters, for `docs/coverage.md`: path in the model, and why.
 pub const REFUSED: &[(&str, &str)] = &[
-    ("settings[]: containerInsights other than disabled", INSIGHTS),
-    ("configuration.executeCommandConfiguration.kmsKeyId", EXECUTE_COMMAND),
-    ("configuration.executeCommandConfiguration.logging: OVERRIDE", EXECUTE_COMMAND),
-    ("configuration.executeCommandConfiguration.logConfiguration", EXECUTE_COMMAND),
+    (
+        "settings[]: containerInsights other than disabled",
+        INSIGHTS,
+    ),
+    (
+        "configuration.executeCommandConfiguration.kmsKeyId",
+        EXECUTE_COMMAND,
+    ),
+    (
+        "configuration.executeCommandConfiguration.logging: OVERRIDE",
+        EXECUTE_COMMAND,
+    ),
+    (
+        "configuration.executeCommandConfiguration.logConfiguration",
+        EXECUTE_COMMAND,
+    ),
     ("configuration.managedStorageConfiguration", MANAGED_STORAGE),
     ("serviceConnectDefaults", SERVICE_CONNECT),
 ];
@@ -30,7 +42,9 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
     if names::is_cluster_name(name) {
         return Ok(());
     }
-    Err(Refusal::invalid_parameter("Cluster name contains invalid characters or is too long."))
+    Err(Refusal::invalid_parameter(
+        "Cluster name contains invalid characters or is too long.",
+    ))
 }
 
 /// The settings that a cluster has after a request; what it does not name keeps its value.
@@ -38,12 +52,18 @@ pub fn settings(
     current: &[ClusterSetting],
     asked: Option<Vec<ClusterSetting>>,
 ) -> Result<Vec<ClusterSetting>, Refusal> {
-    let mut settings = if current.is_empty() { default_settings() } else { current.to_vec() };
+    let mut settings = if current.is_empty() {
+        default_settings()
+    } else {
+        current.to_vec()
+    };
     for setting in asked.unwrap_or_default() {
         let name = setting.name.clone().unwrap_or_else(|| "".into());
         let value = setting.value.clone().unwrap_or_default();
         if name != ClusterSettingName::CONTAINER_INSIGHTS {
-            return Err(Refusal::invalid_parameter(format!("Invalid cluster setting name: '{name}'.")));
+            return Err(Refusal::invalid_parameter(format!(
+                "Invalid cluster setting name: '{name}'."
+            )));
         }
         match value.as_str() {
             "disabled" => {}
@@ -79,22 +99,33 @@ pub fn check_configuration(configuration: &ClusterConfiguration) -> Result<(), R
         if let Some(logging) = logging
             && !ExecuteCommandLogging::VALUES.contains(&logging.as_str())
         {
-            return Err(Refusal::invalid_parameter(format!("Unknown logging value '{logging}'.")));
+            return Err(Refusal::invalid_parameter(format!(
+                "Unknown logging value '{logging}'."
+            )));
         }
         let refused = [
-            ("executeCommandConfiguration.kmsKeyId", execute.kms_key_id.is_some()),
+            (
+                "executeCommandConfiguration.kmsKeyId",
+                execute.kms_key_id.is_some(),
+            ),
             (
                 "executeCommandConfiguration.logging: OVERRIDE",
                 logging == Some(&ExecuteCommandLogging::OVERRIDE),
             ),
-            ("executeCommandConfiguration.logConfiguration", execute.log_configuration.is_some()),
+            (
+                "executeCommandConfiguration.logConfiguration",
+                execute.log_configuration.is_some(),
+            ),
         ];
         if let Some((field, _)) = refused.iter().find(|(_, asks)| *asks) {
             return Err(Refusal::unsupported_field(&path(field), EXECUTE_COMMAND));
         }
     }
     if configuration.managed_storage_configuration.is_some() {
-        return Err(Refusal::unsupported_field(&path("managedStorageConfiguration"), MANAGED_STORAGE));
+        return Err(Refusal::unsupported_field(
+            &path("managedStorageConfiguration"),
+            MANAGED_STORAGE,
+        ));
     }
     Ok(())
 }
@@ -107,7 +138,10 @@ pub fn check_service_connect(
         .and_then(|defaults| defaults.namespace.as_deref())
         .is_some_and(|namespace| !namespace.is_empty());
     if asks {
-        return Err(Refusal::unsupported_field("serviceConnectDefaults", SERVICE_CONNECT));
+        return Err(Refusal::unsupported_field(
+            "serviceConnectDefaults",
+            SERVICE_CONNECT,
+        ));
     }
     Ok(())
 }
@@ -148,15 +182,26 @@ mod tests {
     #[test]
     fn settings_have_their_default_and_refuse_by_name() {
         assert_eq!(settings(&[], None), Ok(vec![insights("disabled")]));
-        assert_eq!(settings(&[], Some(vec![insights("disabled")])), Ok(vec![insights("disabled")]));
+        assert_eq!(
+            settings(&[], Some(vec![insights("disabled")])),
+            Ok(vec![insights("disabled")])
+        );
         for value in ["enabled", "enhanced"] {
             let refusal = settings(&[], Some(vec![insights(value)])).unwrap_err();
-            assert!(matches!(&refusal, Refusal::Unsupported(text) if text.contains("containerInsights")));
+            assert!(
+                matches!(&refusal, Refusal::Unsupported(text) if text.contains("containerInsights"))
+            );
         }
         let refusal = settings(&[], Some(vec![insights("on")])).unwrap_err();
         assert!(matches!(refusal, Refusal::InvalidParameter(_)));
-        let unknown = ClusterSetting { name: Some("x".into()), value: Some("disabled".into()) };
-        assert!(matches!(settings(&[], Some(vec![unknown])), Err(Refusal::InvalidParameter(_))));
+        let unknown = ClusterSetting {
+            name: Some("x".into()),
+            value: Some("disabled".into()),
+        };
+        assert!(matches!(
+            settings(&[], Some(vec![unknown])),
+            Err(Refusal::InvalidParameter(_))
+        ));
     }
 
     #[test]
@@ -167,7 +212,12 @@ mod tests {
         };
         assert_eq!(ask(&["FARGATE_SPOT"]), Ok(vec!["FARGATE_SPOT".into()]));
         assert!(ask(&["FARGATE", "FARGATE"]).is_err());
-        assert!(ask(&["mine"]).unwrap_err().message().contains("was not found"));
+        assert!(
+            ask(&["mine"])
+                .unwrap_err()
+                .message()
+                .contains("was not found")
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What ECS decides, as pure functions: validation, deployments, task states.
 
 pub mod capacity_strategy;
+pub mod cluster;
 pub mod deployment;
+pub mod node;
 pub mod refusal;
 pub mod task_definition;
 pub mod task_overrides;

@@ -18,6 +18,12 @@ impl From<wire::Error> for Refusal {
     }
 }
 
+impl From<ecs_rules::Refusal> for Refusal {
+    fn from(refusal: ecs_rules::Refusal) -> Self {
+        Self::Api(refusal.into())
+    }
+}
+
 impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
         Self::State(error)

@@ -3,12 +3,19 @@
 
 mod access;
 mod answer;
+mod archive;
 mod assign;
+mod bootstrap;
+mod counts;
+mod client_token;
+mod launch;
 pub mod link;
+mod lookup;
 pub mod loops;
 mod operations;
 pub mod records;
 mod render;
+mod report;
 mod tasks;
 mod usage;
 
@@ -18,6 +25,7 @@ use clock::Clock;
 use history::History;
 use state::{Schema, Store};
 
+pub use bootstrap::Defaults;
 pub use usage::NodeUsage;
 
 /// What the operator sets.
@@ -67,5 +75,6 @@ impl Ecs {
             .table::<AddressRecord>()
             .table::<ClientTokenRecord>()
             .view::<NodeUsage>()
+            .view::<counts::ClusterCounts>()
     }
 }

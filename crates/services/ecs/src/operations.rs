@@ -1,1 +1,34 @@
 //! One file an operation: what it needs to be allowed, and what it does.
+
+mod clusters;
+mod container_instances;
+mod create_cluster;
+mod delete_cluster;
+mod deregister_container_instance;
+mod deregister_task_definition;
+mod describe_capacity_providers;
+mod describe_clusters;
+mod describe_container_instances;
+mod describe_task_definition;
+mod describe_tasks;
+mod discover_poll_endpoint;
+mod list_clusters;
+mod list_container_instances;
+mod list_tags_for_resource;
+mod list_task_definition_families;
+mod list_task_definitions;
+mod list_tasks;
+mod put_cluster_capacity_providers;
+mod refused;
+mod register_container_instance;
+mod register_task_definition;
+mod run_task;
+mod stop_task;
+mod tag_resource;
+mod tagging;
+mod untag_resource;
+mod update_cluster;
+mod update_cluster_settings;
+mod submit_attachment_state_changes;
+mod submit_container_state_change;
+mod submit_task_state_change;

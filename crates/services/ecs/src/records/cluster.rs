@@ -44,6 +44,21 @@ impl ClusterRecord {
     pub fn arn(&self) -> String {
         names::Scope::new(&self.account, &self.region).cluster(&self.name)
     }
+
+    /// Takes over the settings that a request names.
+    pub(crate) fn change_settings(
+        &mut self,
+        asked: Option<Vec<ClusterSetting>>,
+    ) -> Result<(), ecs_rules::Refusal> {
+        let current: Vec<ClusterSetting> = self
+            .settings
+            .iter()
+            .map(|setting| setting.0.clone())
+            .collect();
+        let settings = ecs_rules::cluster::settings(&current, asked)?;
+        self.settings = settings.into_iter().map(Stored).collect();
+        Ok(())
+    }
 }
 
 impl Record for ClusterRecord {

@@ -74,7 +74,23 @@ impl ContainerInstanceRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::Scope::new(&self.account, &self.region).container_instance(&self.cluster, &self.id)
+        let scope = names::Scope::new(&self.account, &self.region);
+        // Without a cluster the long format has no place for one; the old format is understood everywhere.
+        if self.cluster.is_empty() {
+            return scope.arn("ecs", &format!("container-instance/{}", self.id));
+        }
+        scope.container_instance(&self.cluster, &self.id)
+    }
+
+    /// The node is gone for good; so are the tasks that it had.
+    pub(crate) fn deregister(&mut self, now: UnixMillis) {
+        self.status = ContainerInstanceStatus::Inactive;
+        self.deregistered_at = Some(now);
+        self.connection = AgentConnection {
+            connected: false,
+            changed_at: now,
+        };
+        self.version += 1;
     }
 }
 

@@ -1,0 +1,224 @@
+//! What a node offers when it registers.
+
+use api_ecs::types::{RegisterContainerInstanceRequest, Resource};
+
+use crate::Refusal;
+
+/// Says whose capacity a node is; Amazon's agent does not know it and is the user's.
+pub const CAPACITY_ATTRIBUTE: &str = "gantry.capacity";
+const SERVERLESS: &str = "serverless";
+const CONTAINER_INSTANCE: &str = "container-instance";
+/// AWS's quota of reserved ports.
+const RESERVED_PORTS: usize = 100;
+const ATTRIBUTE_VALUE_CHARACTERS: usize = 128;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    Serverless,
+    ContainerInstance,
+}
+
+/// A registration, checked and typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub capacity: Capacity,
+    pub cpu_units: i64,
+    pub memory_mib: i64,
+    pub reserved_tcp_ports: Vec<u16>,
+    pub reserved_udp_ports: Vec<u16>,
+    pub attributes: Vec<(String, Option<String>)>,
+    pub agent_version: Option<String>,
+    pub agent_hash: Option<String>,
+    pub docker_version: Option<String>,
+}
+
+pub fn offer(request: &RegisterContainerInstanceRequest) -> Result<Offer, Refusal> {
+    if request
+        .platform_devices
+        .as_ref()
+        .is_some_and(|devices| !devices.is_empty())
+    {
+        return Err(Refusal::unsupported_field(
+            "platformDevices",
+            "Gantry does not place GPUs",
+        ));
+    }
+    let attributes = attributes(request)?;
+    let version = request.version_info.clone().unwrap_or_default();
+    let mut offer = Offer {
+        capacity: capacity(&attributes)?,
+        cpu_units: 0,
+        memory_mib: 0,
+        reserved_tcp_ports: vec![],
+        reserved_udp_ports: vec![],
+        attributes,
+        agent_version: version.agent_version,
+        agent_hash: version.agent_hash,
+        docker_version: version.docker_version,
+    };
+    for resource in request.total_resources.iter().flatten() {
+        let name = resource.name.as_deref().unwrap_or_default();
+        match name {
+            "CPU" => offer.cpu_units = number(resource)?,
+            "MEMORY" => offer.memory_mib = number(resource)?,
+            "PORTS" => offer.reserved_tcp_ports = ports(resource)?,
+            "PORTS_UDP" => offer.reserved_udp_ports = ports(resource)?,
+            _ => {
+                return Err(Refusal::unsupported_field(
+                    &format!("totalResources: {name}"),
+                    "Gantry places by CPU, memory and ports",
+                ));
+            }
+        }
+    }
+    Ok(offer)
+}
+
+fn attributes(
+    request: &RegisterContainerInstanceRequest,
+) -> Result<Vec<(String, Option<String>)>, Refusal> {
+    let mut attributes: Vec<(String, Option<String>)> = Vec::new();
+    for attribute in request.attributes.iter().flatten() {
+        let name = attribute.name.clone().unwrap_or_default();
+        let too_long = |value: &String| value.chars().count() > ATTRIBUTE_VALUE_CHARACTERS;
+        if !names::is_attribute_name(&name) || attribute.value.as_ref().is_some_and(too_long) {
+            return Err(Refusal::invalid_parameter(format!(
+                "Invalid attribute '{name}'."
+            )));
+        }
+        attributes.retain(|(known, _)| *known != name);
+        attributes.push((name, attribute.value.clone()));
+    }
+    Ok(attributes)
+}
+
+fn capacity(attributes: &[(String, Option<String>)]) -> Result<Capacity, Refusal> {
+    let said = attributes
+        .iter()
+        .find(|(name, _)| name == CAPACITY_ATTRIBUTE);
+    match said.and_then(|(_, value)| value.as_deref()) {
+        None | Some(CONTAINER_INSTANCE) => Ok(Capacity::ContainerInstance),
+        Some(SERVERLESS) => Ok(Capacity::Serverless),
+        Some(other) => Err(Refusal::invalid_parameter(format!(
+            "Invalid value '{other}' of attribute {CAPACITY_ATTRIBUTE}."
+        ))),
+    }
+}
+
+/// An INTEGER resource; agents fill in one of three members.
+fn number(resource: &Resource) -> Result<i64, Refusal> {
+    let integer = resource
+        .integer_value
+        .map(i64::from)
+        .filter(|value| *value != 0);
+    let long = resource.long_value.filter(|value| *value != 0);
+    let double = resource.double_value.map(|value| value as i64);
+    let value = integer.or(long).or(double).unwrap_or(0);
+    if value < 0 {
+        return Err(invalid(resource));
+    }
+    Ok(value)
+}
+
+fn ports(resource: &Resource) -> Result<Vec<u16>, Refusal> {
+    let texts = resource.string_set_value.as_deref().unwrap_or_default();
+    if texts.len() > RESERVED_PORTS {
+        return Err(invalid(resource));
+    }
+    texts
+        .iter()
+        .map(|text| text.parse().map_err(|_| invalid(resource)))
+        .collect()
+}
+
+fn invalid(resource: &Resource) -> Refusal {
+    let name = resource.name.as_deref().unwrap_or_default();
+    Refusal::invalid_parameter(format!("Invalid value of resource {name}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use api_ecs::types::Attribute;
+
+    use super::*;
+
+    fn resource(name: &str, integer: i32, set: &[&str]) -> Resource {
+        Resource {
+            name: Some(name.into()),
+            integer_value: Some(integer),
+            string_set_value: Some(set.iter().map(|text| text.to_string()).collect()),
+            ..Resource::default()
+        }
+    }
+
+    fn attribute(name: &str, value: Option<&str>) -> Attribute {
+        Attribute {
+            name: Some(name.into()),
+            value: value.map(Into::into),
+            ..Attribute::default()
+        }
+    }
+
+    fn request() -> RegisterContainerInstanceRequest {
+        RegisterContainerInstanceRequest {
+            total_resources: Some(vec![
+                resource("CPU", 2048, &[]),
+                resource("MEMORY", 3900, &[]),
+                resource("PORTS", 0, &["22", "51678"]),
+                resource("PORTS_UDP", 0, &[]),
+            ]),
+            attributes: Some(vec![
+                attribute("ecs.os-type", Some("linux")),
+                attribute("x", None),
+            ]),
+            ..RegisterContainerInstanceRequest::default()
+        }
+    }
+
+    #[test]
+    fn what_amazons_agent_sends() {
+        let offer = offer(&request()).unwrap();
+        assert_eq!(offer.capacity, Capacity::ContainerInstance);
+        assert_eq!((offer.cpu_units, offer.memory_mib), (2048, 3900));
+        assert_eq!(offer.reserved_tcp_ports, [22, 51678]);
+        assert_eq!(
+            offer.attributes[0],
+            ("ecs.os-type".into(), Some("linux".into()))
+        );
+    }
+
+    #[test]
+    fn capacity_is_an_attribute() {
+        let with = |value| {
+            let mut request = request();
+            request.attributes = Some(vec![attribute(CAPACITY_ATTRIBUTE, Some(value))]);
+            offer(&request).map(|offer| offer.capacity)
+        };
+        assert_eq!(with("serverless"), Ok(Capacity::Serverless));
+        assert_eq!(with("container-instance"), Ok(Capacity::ContainerInstance));
+        assert!(with("cloud").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_placed_is_refused_by_name() {
+        let mut devices = request();
+        devices.platform_devices = Some(vec![api_ecs::types::PlatformDevice::default()]);
+        assert!(
+            offer(&devices)
+                .unwrap_err()
+                .message()
+                .contains("platformDevices")
+        );
+        let mut cores = request();
+        cores.total_resources = Some(vec![resource("NEURON_CORES", 2, &[])]);
+        assert!(
+            offer(&cores)
+                .unwrap_err()
+                .message()
+                .contains("NEURON_CORES")
+        );
+        let mut port = request();
+        port.total_resources = Some(vec![resource("PORTS", 0, &["65536"])]);
+        assert!(offer(&port).is_err());
+    }
+}

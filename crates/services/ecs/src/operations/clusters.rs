@@ -1,0 +1,66 @@
+//! What the cluster operations share.
+
+use api_ecs::{errors, types::CapacityProviderStrategyItem};
+use ecs_rules::{
+    Refusal,
+    capacity_strategy::{self, Item},
+    cluster::FARGATE_PROVIDERS,
+};
+use state::{Head, Record};
+use wire::{Access, Caller, Error};
+
+use crate::{
+    access::scope_of,
+    counts::{ClusterCounts, Counts},
+    lookup,
+    records::{ClusterRecord, StrategyItem},
+};
+
+/// An action on a cluster itself.
+pub(super) fn on_cluster(action: &'static str, caller: &Caller, cluster: Option<&str>) -> Access {
+    let name = lookup::cluster_name(caller, cluster)
+        .unwrap_or_else(|_| cluster.unwrap_or_default().to_owned());
+    Access::action(action).resource(scope_of(caller).cluster(&name))
+}
+
+pub(super) fn counts(head: &Head, cluster: &ClusterRecord) -> Counts {
+    head.view::<ClusterCounts>().of(&cluster.key())
+}
+
+/// The argument of operations that have no default cluster.
+pub(super) fn required(cluster: Option<&str>) -> Result<&str, Error> {
+    cluster
+        .filter(|cluster| !cluster.is_empty())
+        .ok_or_else(|| errors::invalid_parameter_exception("Cluster should not be null or empty."))
+}
+
+pub(super) fn provider_exists(name: &str) -> bool {
+    FARGATE_PROVIDERS.contains(&name)
+}
+
+/// A default strategy, checked against the cluster's providers.
+pub(super) fn strategy(
+    items: Vec<CapacityProviderStrategyItem>,
+    providers: &[String],
+) -> Result<Vec<StrategyItem>, Refusal> {
+    let items: Vec<StrategyItem> = items
+        .into_iter()
+        .map(|item| StrategyItem {
+            capacity_provider: item.capacity_provider.unwrap_or_default(),
+            weight: item.weight.unwrap_or(0),
+            base: item.base.unwrap_or(0),
+        })
+        .collect();
+    let rule_items: Vec<Item<'_>> = items
+        .iter()
+        .map(|item| Item {
+            provider: &item.capacity_provider,
+            weight: item.weight,
+            base: item.base,
+        })
+        .collect();
+    let is_associated = |name: &str| providers.iter().any(|provider| provider == name);
+    capacity_strategy::validate(&rule_items, provider_exists, is_associated)
+        .map_err(|error| Refusal::invalid_parameter(error.to_string()))?;
+    Ok(items)
+}

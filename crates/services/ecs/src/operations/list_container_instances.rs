@@ -1,0 +1,93 @@
+use api_ecs::{
+    errors,
+    operations::ListContainerInstances,
+    types::{
+        ContainerInstanceStatus as ApiStatus, ListContainerInstancesRequest,
+        ListContainerInstancesResponse,
+    },
+};
+use ecs_rules::Refusal;
+use kit::paginate;
+use limits::LIST_PAGE_ITEMS;
+use state::Record;
+use wire::{Access, Caller, Error, Handle};
+
+use crate::{
+    Ecs,
+    access::in_cluster,
+    lookup,
+    records::{ContainerInstanceRecord, ContainerInstanceStatus},
+};
+
+impl Handle<ListContainerInstances> for Ecs {
+    fn access(&self, caller: &Caller, input: &ListContainerInstancesRequest) -> Access {
+        in_cluster(
+            "ecs:ListContainerInstances",
+            caller,
+            input.cluster.as_deref(),
+            |scope, cluster| scope.cluster(cluster),
+        )
+    }
+
+    async fn handle(
+        &self,
+        caller: &Caller,
+        input: ListContainerInstancesRequest,
+    ) -> Result<ListContainerInstancesResponse, Error> {
+        if input
+            .filter
+            .as_deref()
+            .is_some_and(|filter| !filter.trim().is_empty())
+        {
+            return Err(Refusal::unsupported_field(
+                "filter",
+                "Gantry does not evaluate the cluster query language",
+            )
+            .into());
+        }
+        let page = lookup::page(
+            input.max_results,
+            input.next_token.as_deref(),
+            LIST_PAGE_ITEMS,
+        )?;
+        let wanted = wanted(input.status.as_ref())?;
+        let (instances, next_token) = self
+            .look(|head| {
+                let cluster = lookup::cluster(head, caller, input.cluster.as_deref())?;
+                let prefix = ContainerInstanceRecord::key_of(
+                    &cluster.account,
+                    &cluster.region,
+                    &cluster.name,
+                    "",
+                );
+                let matching = head
+                    .scan::<ContainerInstanceRecord>(&prefix)
+                    .filter(|record| wanted.contains(&record.status));
+                Ok(paginate(&page, matching.cloned(), |record| record.key()))
+            })
+            .await?;
+        Ok(ListContainerInstancesResponse {
+            container_instance_arns: Some(instances.iter().map(|record| record.arn()).collect()),
+            next_token,
+        })
+    }
+}
+
+/// Without a status: those that are not INACTIVE.
+fn wanted(status: Option<&ApiStatus>) -> Result<Vec<ContainerInstanceStatus>, Error> {
+    Ok(match status.map(|status| status.as_str()) {
+        None => vec![
+            ContainerInstanceStatus::Active,
+            ContainerInstanceStatus::Draining,
+        ],
+        Some("ACTIVE") => vec![ContainerInstanceStatus::Active],
+        Some("DRAINING") => vec![ContainerInstanceStatus::Draining],
+        // Registration is one transaction, so nothing is ever in these states.
+        Some("REGISTERING" | "DEREGISTERING" | "REGISTRATION_FAILED") => vec![],
+        Some(other) => {
+            return Err(errors::invalid_parameter_exception(format!(
+                "Invalid container instance status: '{other}'."
+            )));
+        }
+    })
+}

@@ -1,0 +1,135 @@
+//! Container instances as DescribeContainerInstances shows them.
+
+use api_ecs::types::{
+    Attribute, ContainerInstance, ContainerInstanceField, ContainerInstanceHealthStatus,
+    InstanceHealthCheckResult, InstanceHealthCheckState, InstanceHealthCheckType, Resource,
+    VersionInfo,
+};
+
+use super::{tags, timestamp};
+use crate::{records::ContainerInstanceRecord, usage::Used};
+
+pub(crate) fn render(
+    record: &ContainerInstanceRecord,
+    used: &Used,
+    include: &[ContainerInstanceField],
+) -> ContainerInstance {
+    let count = |tasks: usize| Some(i32::try_from(tasks).unwrap_or(i32::MAX));
+    ContainerInstance {
+        container_instance_arn: Some(record.arn()),
+        version: Some(record.version),
+        version_info: Some(VersionInfo {
+            agent_version: given(&record.agent_version),
+            agent_hash: given(&record.agent_hash),
+            docker_version: given(&record.docker_version),
+        }),
+        registered_resources: Some(registered(record)),
+        remaining_resources: Some(remaining(record, used)),
+        status: Some(record.status.as_str().into()),
+        status_reason: record.status_reason.clone(),
+        agent_connected: Some(record.connection.connected),
+        running_tasks_count: count(used.running_tasks),
+        pending_tasks_count: count(used.pending_tasks),
+        attributes: Some(attributes(record)),
+        registered_at: Some(timestamp(record.registered_at)),
+        attachments: Some(vec![]),
+        tags: Some(match include.contains(&ContainerInstanceField::TAGS) {
+            true => tags::render(&record.tags),
+            false => vec![],
+        }),
+        health_status: include
+            .contains(&ContainerInstanceField::CONTAINER_INSTANCE_HEALTH)
+            .then(|| health(record)),
+        ..ContainerInstance::default()
+    }
+}
+
+fn attributes(record: &ContainerInstanceRecord) -> Vec<Attribute> {
+    record
+        .attributes
+        .iter()
+        .map(|attribute| Attribute {
+            name: Some(attribute.name.clone()),
+            value: attribute.value.clone(),
+            ..Attribute::default()
+        })
+        .collect()
+}
+
+fn registered(record: &ContainerInstanceRecord) -> Vec<Resource> {
+    vec![
+        integer("CPU", record.cpu_units),
+        integer("MEMORY", record.memory_mib),
+        ports("PORTS", record.reserved_tcp_ports.iter().copied().collect()),
+        ports(
+            "PORTS_UDP",
+            record.reserved_udp_ports.iter().copied().collect(),
+        ),
+    ]
+}
+
+/// Ports are those in use: what is left of 65,535 would be a long list.
+fn remaining(record: &ContainerInstanceRecord, used: &Used) -> Vec<Resource> {
+    let taken = |reserved: &[u16], protocol: &str| {
+        let by_tasks = used.host_ports.keys().filter(|(_, used)| used == protocol);
+        let mut all: Vec<u16> = reserved
+            .iter()
+            .copied()
+            .chain(by_tasks.map(|(port, _)| *port))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    vec![
+        integer("CPU", record.cpu_units - used.cpu_units),
+        integer("MEMORY", record.memory_mib - used.memory_mib),
+        ports("PORTS", taken(&record.reserved_tcp_ports, "tcp")),
+        ports("PORTS_UDP", taken(&record.reserved_udp_ports, "udp")),
+    ]
+}
+
+fn integer(name: &str, value: i64) -> Resource {
+    Resource {
+        name: Some(name.into()),
+        r#type: Some("INTEGER".into()),
+        integer_value: Some(i32::try_from(value).unwrap_or(i32::MAX)),
+        long_value: Some(0),
+        double_value: Some(0.0),
+        ..Resource::default()
+    }
+}
+
+fn ports(name: &str, ports: Vec<u16>) -> Resource {
+    Resource {
+        name: Some(name.into()),
+        r#type: Some("STRINGSET".into()),
+        string_set_value: Some(ports.iter().map(u16::to_string).collect()),
+        integer_value: Some(0),
+        long_value: Some(0),
+        double_value: Some(0.0),
+    }
+}
+
+/// What the server itself knows of the node's health: whether the agent is there.
+fn health(record: &ContainerInstanceRecord) -> ContainerInstanceHealthStatus {
+    let state = match record.connection.connected {
+        true => InstanceHealthCheckState::OK,
+        false => InstanceHealthCheckState::IMPAIRED,
+    };
+    let changed_at = Some(timestamp(record.connection.changed_at));
+    ContainerInstanceHealthStatus {
+        overall_status: Some(state.clone()),
+        details: Some(vec![InstanceHealthCheckResult {
+            r#type: Some(InstanceHealthCheckType::AGENT_CONNECTIVITY),
+            status: Some(state),
+            last_updated: changed_at,
+            last_status_change: changed_at,
+            ..InstanceHealthCheckResult::default()
+        }]),
+    }
+}
+
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
