@@ -131,15 +131,22 @@ where
         + Handle<operations::DescribeClusters>
         + Handle<operations::DescribeContainerInstances>
         + Handle<operations::DescribeTaskDefinition>
+        + Handle<operations::DescribeTasks>
         + Handle<operations::DiscoverPollEndpoint>
         + Handle<operations::ListClusters>
         + Handle<operations::ListContainerInstances>
         + Handle<operations::ListTagsForResource>
         + Handle<operations::ListTaskDefinitionFamilies>
         + Handle<operations::ListTaskDefinitions>
+        + Handle<operations::ListTasks>
         + Handle<operations::PutClusterCapacityProviders>
         + Handle<operations::RegisterContainerInstance>
         + Handle<operations::RegisterTaskDefinition>
+        + Handle<operations::RunTask>
+        + Handle<operations::StopTask>
+        + Handle<operations::SubmitAttachmentStateChanges>
+        + Handle<operations::SubmitContainerStateChange>
+        + Handle<operations::SubmitTaskStateChange>
         + Handle<operations::TagResource>
         + Handle<operations::UntagResource>
         + Handle<operations::UpdateCluster>
@@ -173,6 +180,7 @@ where
             "DescribeTaskDefinition" => {
                 wire::serve::<operations::DescribeTaskDefinition, S>(&self.0, call)
             }
+            "DescribeTasks" => wire::serve::<operations::DescribeTasks, S>(&self.0, call),
             "DiscoverPollEndpoint" => {
                 wire::serve::<operations::DiscoverPollEndpoint, S>(&self.0, call)
             }
@@ -189,6 +197,7 @@ where
             "ListTaskDefinitions" => {
                 wire::serve::<operations::ListTaskDefinitions, S>(&self.0, call)
             }
+            "ListTasks" => wire::serve::<operations::ListTasks, S>(&self.0, call),
             "PutClusterCapacityProviders" => {
                 wire::serve::<operations::PutClusterCapacityProviders, S>(&self.0, call)
             }
@@ -197,6 +206,17 @@ where
             }
             "RegisterTaskDefinition" => {
                 wire::serve::<operations::RegisterTaskDefinition, S>(&self.0, call)
+            }
+            "RunTask" => wire::serve::<operations::RunTask, S>(&self.0, call),
+            "StopTask" => wire::serve::<operations::StopTask, S>(&self.0, call),
+            "SubmitAttachmentStateChanges" => {
+                wire::serve::<operations::SubmitAttachmentStateChanges, S>(&self.0, call)
+            }
+            "SubmitContainerStateChange" => {
+                wire::serve::<operations::SubmitContainerStateChange, S>(&self.0, call)
+            }
+            "SubmitTaskStateChange" => {
+                wire::serve::<operations::SubmitTaskStateChange, S>(&self.0, call)
             }
             "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
             "UntagResource" => wire::serve::<operations::UntagResource, S>(&self.0, call),

@@ -84,6 +84,18 @@ pub const TASK_OVERRIDES_BYTES: usize = 8192;
 pub const SUBNETS_PER_TASK: usize = 16;
 pub const SECURITY_GROUPS_PER_TASK: usize = 5;
 
+// service-ecs: texts of RunTask and StopTask
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+pub const STARTED_BY_CHARACTERS: usize = 128;
+pub const GROUP_CHARACTERS: usize = 255;
+pub const REFERENCE_ID_CHARACTERS: usize = 1024;
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html>
+pub const STOPPED_REASON_CHARACTERS: usize = 1024;
+/// Lengths that Amazon's agent cuts its reports to.
+pub const CONTAINER_REASON_CHARACTERS: usize = 1024;
+pub const RUNTIME_ID_CHARACTERS: usize = 255;
+pub const IMAGE_DIGEST_CHARACTERS: usize = 255;
+
 // client
 
 /// How long a client waits for a TCP connection.
@@ -128,3 +140,10 @@ pub const HISTORY_KEY_BYTES: usize = 2048;
 pub const HISTORY_WAITING_APPENDS: usize = 1024;
 /// Appends that one fsync may carry.
 pub const HISTORY_GROUP_APPENDS: usize = 512;
+/// ECR's quota of repositories in a registry.
+pub const REPOSITORIES_PER_REGISTRY: usize = 100_000;
+/// ListImages, DescribeImages and DescribeRepositories give this many at most, and `ECR_PAGE_ITEMS` when not asked.
+pub const ECR_PAGE_ITEMS_MAX: usize = 1000;
+pub const ECR_PAGE_ITEMS: usize = 100;
+/// Image ids or repository names that one request may have.
+pub const ECR_REQUEST_ITEMS: usize = 100;
