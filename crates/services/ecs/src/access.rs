@@ -57,7 +57,10 @@ pub(crate) fn task_definition(scope: &Scope, argument: &str) -> String {
 /// The ARN of the task that a request means by an id or an ARN.
 pub(crate) fn task(scope: &Scope, cluster: &str, argument: &str) -> String {
     match names::TaskReference::parse(argument) {
-        Ok(reference) => scope.task(reference.cluster.as_deref().unwrap_or(cluster), &reference.id),
+        Ok(reference) => scope.task(
+            reference.cluster.as_deref().unwrap_or(cluster),
+            &reference.id,
+        ),
         Err(_) if argument.starts_with("arn:") => argument.to_owned(),
         Err(_) => scope.task(cluster, argument),
     }

@@ -1,0 +1,145 @@
+//! Tasks in the history: how they are written there, and how Describe and List read through.
+
+use std::{collections::HashMap, time::Duration};
+
+use history::{Entry, HistoryError, Query};
+use serde::{Deserialize, Serialize};
+use state::{Record, StateError, ciborium};
+use wire::Error;
+
+use crate::{Ecs, answer::state_error, records::TaskRecord};
+
+/// How long ListTasks shows a stopped task. AWS promises an hour; DescribeTasks finds it as long as the history keeps it.
+pub(crate) const STOPPED_TASKS_LISTED: Duration = Duration::from_secs(3600);
+/// Entries read from the history at once.
+const PAGE_ENTRIES: usize = 1000;
+
+/// The entry of a STOPPED task.
+pub(crate) fn entry(task: &TaskRecord) -> Result<Entry, StateError> {
+    let mut payload = vec![];
+    let versioned = Versioned {
+        version: TaskRecord::VERSION,
+        task,
+    };
+    ciborium::into_writer(&versioned, &mut payload).map_err(|error| StateError::Encode {
+        table: TaskRecord::TABLE,
+        key: task.key(),
+        reason: error.to_string(),
+    })?;
+    Ok(Entry {
+        key: task.key(),
+        at: task.stopped_at.unwrap_or(task.created_at),
+        payload,
+    })
+}
+
+impl Ecs {
+    /// A task, whether it lives or is history.
+    pub(crate) async fn task_anywhere(&self, key: &str) -> Result<Option<TaskRecord>, Error> {
+        let key = key.to_owned();
+        let mut found = self.tasks_anywhere(std::iter::once(&key)).await?;
+        Ok(found.remove(&key))
+    }
+
+    /// Tasks by key, whether they live or are history. The tables are looked at first: a task is deleted there only
+    /// after the history has it.
+    pub(crate) async fn tasks_anywhere(
+        &self,
+        keys: impl Iterator<Item = &String>,
+    ) -> Result<HashMap<String, TaskRecord>, Error> {
+        let keys: Vec<&String> = keys.collect();
+        let looked = self.store.read(|head| {
+            let rows = keys.iter().map(|key| head.get::<TaskRecord>(key));
+            rows.collect::<Vec<_>>()
+        });
+        let rows = looked
+            .durable()
+            .await
+            .map_err(|error| state_error(&error))?;
+        let mut found = HashMap::new();
+        for (key, row) in keys.into_iter().zip(rows) {
+            let task = match row {
+                Some(row) => Some(TaskRecord::clone(&row)),
+                None => self.from_history(key).await?,
+            };
+            if let Some(task) = task {
+                found.insert(key.clone(), task);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What stopped within the last hour and is archived already.
+    pub(crate) async fn recently_stopped(&self, prefix: &str) -> Result<Vec<TaskRecord>, Error> {
+        let since = self.clock.now() - STOPPED_TASKS_LISTED;
+        let mut tasks = vec![];
+        let mut last: Option<(clock::UnixMillis, String)> = None;
+        loop {
+            let query = Query {
+                prefix,
+                since,
+                after: last.as_ref().map(|(at, key)| (*at, key.as_str())),
+                limit: PAGE_ENTRIES,
+            };
+            let entries = self
+                .history
+                .list(history::TASKS, &query)
+                .await
+                .map_err(|error| history_error(&error))?;
+            for entry in &entries {
+                tasks.push(decode(&entry.payload)?);
+            }
+            match entries.last() {
+                Some(entry) if entries.len() == PAGE_ENTRIES => {
+                    last = Some((entry.at, entry.key.clone()));
+                }
+                _ => return Ok(tasks),
+            }
+        }
+    }
+
+    async fn from_history(&self, key: &str) -> Result<Option<TaskRecord>, Error> {
+        let entry = self
+            .history
+            .get(history::TASKS, key)
+            .await
+            .map_err(|error| history_error(&error))?;
+        entry.map(|entry| decode(&entry.payload)).transpose()
+    }
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    version: u32,
+    task: &'a TaskRecord,
+}
+
+/// A task of any version that [`Record::upgrade`] knows the way from.
+#[derive(Deserialize)]
+struct Stored {
+    version: u32,
+    task: ciborium::Value,
+}
+
+fn decode(payload: &[u8]) -> Result<TaskRecord, Error> {
+    let damaged = |reason: String| {
+        tracing::error!(%reason, "an entry of the history cannot be read");
+        Error::internal("An entry of the history cannot be read.")
+    };
+    let stored: Stored =
+        ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
+    let value = if stored.version == TaskRecord::VERSION {
+        stored.task
+    } else {
+        TaskRecord::upgrade(stored.version, stored.task)
+            .map_err(|error| damaged(error.to_string()))?
+    };
+    value
+        .deserialized()
+        .map_err(|error| damaged(error.to_string()))
+}
+
+fn history_error(error: &HistoryError) -> Error {
+    tracing::error!(%error, "the history failed a request");
+    api_ecs::errors::server_exception("The history is not available.")
+}
