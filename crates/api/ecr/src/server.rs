@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use wire::{AnyShape, BoxFuture, Error, Protocol, Service, ServiceCall, ServiceSchema, Validation};
+use wire::{
+    AnyShape, BoxFuture, Error, Handle, Protocol, Service, ServiceCall, ServiceSchema, Validation,
+};
 
 use crate::operations;
 
@@ -95,7 +97,14 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Send + Sync + 'static,
+    S: Handle<operations::BatchDeleteImage>
+        + Handle<operations::CreateRepository>
+        + Handle<operations::DeleteRepository>
+        + Handle<operations::DescribeImages>
+        + Handle<operations::DescribeRepositories>
+        + Handle<operations::GetAuthorizationToken>
+        + Handle<operations::ListImages>
+        + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
         &SERVICE
@@ -105,6 +114,19 @@ where
         &'a self,
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
-        wire::refuse(call)
+        match call.operation.name {
+            "BatchDeleteImage" => wire::serve::<operations::BatchDeleteImage, S>(&self.0, call),
+            "CreateRepository" => wire::serve::<operations::CreateRepository, S>(&self.0, call),
+            "DeleteRepository" => wire::serve::<operations::DeleteRepository, S>(&self.0, call),
+            "DescribeImages" => wire::serve::<operations::DescribeImages, S>(&self.0, call),
+            "DescribeRepositories" => {
+                wire::serve::<operations::DescribeRepositories, S>(&self.0, call)
+            }
+            "GetAuthorizationToken" => {
+                wire::serve::<operations::GetAuthorizationToken, S>(&self.0, call)
+            }
+            "ListImages" => wire::serve::<operations::ListImages, S>(&self.0, call),
+            _ => wire::refuse(call),
+        }
     }
 }
