@@ -1,10 +1,14 @@
 //! The project's own tools. Run as `cargo xtask <command>`.
 
 mod codegen;
+mod coverage;
 mod models;
 mod operations;
+mod source;
+mod tidy;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -29,6 +33,14 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Write docs/coverage.md: which operations and fields are served
+    Coverage {
+        /// Change nothing; fail if something would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check the floor plan, the size of files, forbidden calls and generated files
+    Tidy,
 }
 
 #[derive(Subcommand)]
@@ -37,12 +49,25 @@ enum ModelsCommand {
     Update { version: String },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that anyhow's Debug would add: these are findings, not crashes.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     match Arguments::parse().command {
         Command::Models {
             command: ModelsCommand::Update { version },
         } => models::update(&workspace_root(), &version),
         Command::Codegen { check } => codegen::run(&workspace_root(), check),
+        Command::Coverage { check } => coverage::run(&workspace_root(), check),
+        Command::Tidy => tidy::run(&workspace_root()),
     }
 }
 

@@ -4,8 +4,8 @@
 //! of slots. `wire` holds the code that walks them (why: the cost of compiling, see `crates/base/wire`).
 
 mod emit;
-mod model;
-mod names;
+pub mod model;
+pub mod names;
 mod schemas;
 mod types;
 

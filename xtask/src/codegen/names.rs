@@ -19,7 +19,9 @@ pub fn snake(name: &str) -> String {
         .replace("IPv4", "Ipv4")
         .replace("IPv6", "Ipv6")
         .replace("IDs", "Ids")
-        .replace("ARNs", "Arns");
+        .replace("ARNs", "Arns")
+        .replace("MiB", "Mib")
+        .replace("GiB", "Gib");
     let characters: Vec<char> = name.chars().collect();
     let mut out = String::new();
     for (index, character) in characters.iter().enumerate() {

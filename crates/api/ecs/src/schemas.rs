@@ -79,7 +79,7 @@ pub static ACCELERATOR_NAME_SET: Schema = Schema {
     traits: &Traits::NONE,
 };
 
-pub static ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST: Schema = Schema {
+pub static ACCELERATOR_TOTAL_MEMORY_MIB_REQUEST: Schema = Schema {
     name: "AcceleratorTotalMemoryMiBRequest",
     kind: Kind::Structure,
     members: &[
@@ -8243,7 +8243,7 @@ pub static INSTANCE_REQUIREMENTS_REQUEST: Schema = Schema {
         },
         Member {
             name: "acceleratorTotalMemoryMiB",
-            target: &ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST,
+            target: &ACCELERATOR_TOTAL_MEMORY_MIB_REQUEST,
             traits: &Traits::NONE,
         },
         Member {
@@ -8303,12 +8303,12 @@ pub static INSTANCE_REQUIREMENTS_REQUEST: Schema = Schema {
         },
         Member {
             name: "memoryGiBPerVCpu",
-            target: &MEMORY_GI_B_PER_V_CPU_REQUEST,
+            target: &MEMORY_GIB_PER_V_CPU_REQUEST,
             traits: &Traits::NONE,
         },
         Member {
             name: "memoryMiB",
-            target: &MEMORY_MI_B_REQUEST,
+            target: &MEMORY_MIB_REQUEST,
             traits: &Traits {
                 required: true,
                 ..Traits::NONE
@@ -9940,7 +9940,7 @@ pub static MANAGED_INSTANCES_STORAGE_CONFIGURATION: Schema = Schema {
     kind: Kind::Structure,
     members: &[Member {
         name: "storageSizeGiB",
-        target: &TASK_VOLUME_STORAGE_GI_B,
+        target: &TASK_VOLUME_STORAGE_GIB,
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
@@ -10448,7 +10448,7 @@ pub static MANAGED_TERMINATION_PROTECTION: Schema = Schema {
     },
 };
 
-pub static MEMORY_GI_B_PER_V_CPU_REQUEST: Schema = Schema {
+pub static MEMORY_GIB_PER_V_CPU_REQUEST: Schema = Schema {
     name: "MemoryGiBPerVCpuRequest",
     kind: Kind::Structure,
     members: &[
@@ -10466,7 +10466,7 @@ pub static MEMORY_GI_B_PER_V_CPU_REQUEST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
-pub static MEMORY_MI_B_REQUEST: Schema = Schema {
+pub static MEMORY_MIB_REQUEST: Schema = Schema {
     name: "MemoryMiBRequest",
     kind: Kind::Structure,
     members: &[
@@ -15033,7 +15033,7 @@ pub static TASK_VOLUME_CONFIGURATIONS: Schema = Schema {
     traits: &Traits::NONE,
 };
 
-pub static TASK_VOLUME_STORAGE_GI_B: Schema = Schema {
+pub static TASK_VOLUME_STORAGE_GIB: Schema = Schema {
     name: "TaskVolumeStorageGiB",
     kind: Kind::Integer,
     members: &[],

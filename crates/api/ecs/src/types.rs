@@ -21,7 +21,7 @@ pub struct AcceleratorTotalMemoryMiBRequest {
     pub min: Option<i32>,
 }
 
-wire::shape!(AcceleratorTotalMemoryMiBRequest, schemas::ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST, { 0 => max, 1 => min });
+wire::shape!(AcceleratorTotalMemoryMiBRequest, schemas::ACCELERATOR_TOTAL_MEMORY_MIB_REQUEST, { 0 => max, 1 => min });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct AdvancedConfiguration {
@@ -1590,10 +1590,10 @@ wire::shape!(EnvironmentFile, schemas::ENVIRONMENT_FILE, { 0 => r#type, 1 => val
 
 #[derive(Clone, Default, PartialEq)]
 pub struct EphemeralStorage {
-    pub size_in_gi_b: Option<i32>,
+    pub size_in_gib: Option<i32>,
 }
 
-wire::shape!(EphemeralStorage, schemas::EPHEMERAL_STORAGE, { 0 => size_in_gi_b });
+wire::shape!(EphemeralStorage, schemas::EPHEMERAL_STORAGE, { 0 => size_in_gib });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ExecuteCommandConfiguration {
@@ -2020,12 +2020,12 @@ wire::shape!(GetTaskProtectionResponse, schemas::GET_TASK_PROTECTION_RESPONSE, {
 pub struct GpuDevice {
     pub container_count: Option<i32>,
     pub gpu_id: Option<String>,
-    pub remaining_memory_in_mi_b: Option<i32>,
+    pub remaining_memory_in_mib: Option<i32>,
     pub sharing_mode: Option<GpuSharingMode>,
-    pub total_memory_in_mi_b: Option<i32>,
+    pub total_memory_in_mib: Option<i32>,
 }
 
-wire::shape!(GpuDevice, schemas::GPU_DEVICE, { 0 => container_count, 1 => gpu_id, 2 => remaining_memory_in_mi_b, 3 => sharing_mode, 4 => total_memory_in_mi_b });
+wire::shape!(GpuDevice, schemas::GPU_DEVICE, { 0 => container_count, 1 => gpu_id, 2 => remaining_memory_in_mib, 3 => sharing_mode, 4 => total_memory_in_mib });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct HealthCheck {
@@ -2146,7 +2146,7 @@ pub struct InstanceRequirementsRequest {
     pub accelerator_count: Option<AcceleratorCountRequest>,
     pub accelerator_manufacturers: Option<Vec<AcceleratorManufacturer>>,
     pub accelerator_names: Option<Vec<AcceleratorName>>,
-    pub accelerator_total_memory_mi_b: Option<AcceleratorTotalMemoryMiBRequest>,
+    pub accelerator_total_memory_mib: Option<AcceleratorTotalMemoryMiBRequest>,
     pub accelerator_types: Option<Vec<AcceleratorType>>,
     pub allowed_instance_types: Option<Vec<String>>,
     pub bare_metal: Option<BareMetal>,
@@ -2158,8 +2158,8 @@ pub struct InstanceRequirementsRequest {
     pub local_storage: Option<LocalStorage>,
     pub local_storage_types: Option<Vec<LocalStorageType>>,
     pub max_spot_price_as_percentage_of_optimal_on_demand_price: Option<i32>,
-    pub memory_gi_b_per_v_cpu: Option<MemoryGiBPerVCpuRequest>,
-    pub memory_mi_b: Option<MemoryMiBRequest>,
+    pub memory_gib_per_v_cpu: Option<MemoryGiBPerVCpuRequest>,
+    pub memory_mib: Option<MemoryMiBRequest>,
     pub network_bandwidth_gbps: Option<NetworkBandwidthGbpsRequest>,
     pub network_interface_count: Option<NetworkInterfaceCountRequest>,
     pub on_demand_max_price_percentage_over_lowest_price: Option<i32>,
@@ -2169,7 +2169,7 @@ pub struct InstanceRequirementsRequest {
     pub v_cpu_count: Option<VCpuCountRangeRequest>,
 }
 
-wire::shape!(InstanceRequirementsRequest, schemas::INSTANCE_REQUIREMENTS_REQUEST, { 0 => accelerator_count, 1 => accelerator_manufacturers, 2 => accelerator_names, 3 => accelerator_total_memory_mi_b, 4 => accelerator_types, 5 => allowed_instance_types, 6 => bare_metal, 7 => baseline_ebs_bandwidth_mbps, 8 => burstable_performance, 9 => cpu_manufacturers, 10 => excluded_instance_types, 11 => instance_generations, 12 => local_storage, 13 => local_storage_types, 14 => max_spot_price_as_percentage_of_optimal_on_demand_price, 15 => memory_gi_b_per_v_cpu, 16 => memory_mi_b, 17 => network_bandwidth_gbps, 18 => network_interface_count, 19 => on_demand_max_price_percentage_over_lowest_price, 20 => require_hibernate_support, 21 => spot_max_price_percentage_over_lowest_price, 22 => total_local_storage_gb, 23 => v_cpu_count });
+wire::shape!(InstanceRequirementsRequest, schemas::INSTANCE_REQUIREMENTS_REQUEST, { 0 => accelerator_count, 1 => accelerator_manufacturers, 2 => accelerator_names, 3 => accelerator_total_memory_mib, 4 => accelerator_types, 5 => allowed_instance_types, 6 => bare_metal, 7 => baseline_ebs_bandwidth_mbps, 8 => burstable_performance, 9 => cpu_manufacturers, 10 => excluded_instance_types, 11 => instance_generations, 12 => local_storage, 13 => local_storage_types, 14 => max_spot_price_as_percentage_of_optimal_on_demand_price, 15 => memory_gib_per_v_cpu, 16 => memory_mib, 17 => network_bandwidth_gbps, 18 => network_interface_count, 19 => on_demand_max_price_percentage_over_lowest_price, 20 => require_hibernate_support, 21 => spot_max_price_percentage_over_lowest_price, 22 => total_local_storage_gb, 23 => v_cpu_count });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct KernelCapabilities {
@@ -2652,10 +2652,10 @@ wire::shape!(ManagedInstancesProvider, schemas::MANAGED_INSTANCES_PROVIDER, { 0 
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ManagedInstancesStorageConfiguration {
-    pub storage_size_gi_b: Option<i32>,
+    pub storage_size_gib: Option<i32>,
 }
 
-wire::shape!(ManagedInstancesStorageConfiguration, schemas::MANAGED_INSTANCES_STORAGE_CONFIGURATION, { 0 => storage_size_gi_b });
+wire::shape!(ManagedInstancesStorageConfiguration, schemas::MANAGED_INSTANCES_STORAGE_CONFIGURATION, { 0 => storage_size_gib });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ManagedListener {
@@ -2771,7 +2771,7 @@ pub struct MemoryGiBPerVCpuRequest {
     pub min: Option<f64>,
 }
 
-wire::shape!(MemoryGiBPerVCpuRequest, schemas::MEMORY_GI_B_PER_V_CPU_REQUEST, { 0 => max, 1 => min });
+wire::shape!(MemoryGiBPerVCpuRequest, schemas::MEMORY_GIB_PER_V_CPU_REQUEST, { 0 => max, 1 => min });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct MemoryMiBRequest {
@@ -2779,7 +2779,7 @@ pub struct MemoryMiBRequest {
     pub min: Option<i32>,
 }
 
-wire::shape!(MemoryMiBRequest, schemas::MEMORY_MI_B_REQUEST, { 0 => max, 1 => min });
+wire::shape!(MemoryMiBRequest, schemas::MEMORY_MIB_REQUEST, { 0 => max, 1 => min });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct MetricConfiguration {
@@ -3388,7 +3388,7 @@ pub struct ServiceManagedEBSVolumeConfiguration {
     pub iops: Option<i32>,
     pub kms_key_id: Option<String>,
     pub role_arn: Option<String>,
-    pub size_in_gi_b: Option<i32>,
+    pub size_in_gib: Option<i32>,
     pub snapshot_id: Option<String>,
     pub tag_specifications: Option<Vec<EBSTagSpecification>>,
     pub throughput: Option<i32>,
@@ -3396,7 +3396,7 @@ pub struct ServiceManagedEBSVolumeConfiguration {
     pub volume_type: Option<String>,
 }
 
-wire::shape!(ServiceManagedEBSVolumeConfiguration, schemas::SERVICE_MANAGED_EBS_VOLUME_CONFIGURATION, { 0 => encrypted, 1 => filesystem_type, 2 => iops, 3 => kms_key_id, 4 => role_arn, 5 => size_in_gi_b, 6 => snapshot_id, 7 => tag_specifications, 8 => throughput, 9 => volume_initialization_rate, 10 => volume_type });
+wire::shape!(ServiceManagedEBSVolumeConfiguration, schemas::SERVICE_MANAGED_EBS_VOLUME_CONFIGURATION, { 0 => encrypted, 1 => filesystem_type, 2 => iops, 3 => kms_key_id, 4 => role_arn, 5 => size_in_gib, 6 => snapshot_id, 7 => tag_specifications, 8 => throughput, 9 => volume_initialization_rate, 10 => volume_type });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ServiceRegistry {
@@ -3740,10 +3740,10 @@ wire::shape!(TaskDefinitionPlacementConstraint, schemas::TASK_DEFINITION_PLACEME
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskEphemeralStorage {
     pub kms_key_id: Option<String>,
-    pub size_in_gi_b: Option<i32>,
+    pub size_in_gib: Option<i32>,
 }
 
-wire::shape!(TaskEphemeralStorage, schemas::TASK_EPHEMERAL_STORAGE, { 0 => kms_key_id, 1 => size_in_gi_b });
+wire::shape!(TaskEphemeralStorage, schemas::TASK_EPHEMERAL_STORAGE, { 0 => kms_key_id, 1 => size_in_gib });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskManagedEBSVolumeConfiguration {
@@ -3752,7 +3752,7 @@ pub struct TaskManagedEBSVolumeConfiguration {
     pub iops: Option<i32>,
     pub kms_key_id: Option<String>,
     pub role_arn: Option<String>,
-    pub size_in_gi_b: Option<i32>,
+    pub size_in_gib: Option<i32>,
     pub snapshot_id: Option<String>,
     pub tag_specifications: Option<Vec<EBSTagSpecification>>,
     pub termination_policy: Option<TaskManagedEBSVolumeTerminationPolicy>,
@@ -3761,7 +3761,7 @@ pub struct TaskManagedEBSVolumeConfiguration {
     pub volume_type: Option<String>,
 }
 
-wire::shape!(TaskManagedEBSVolumeConfiguration, schemas::TASK_MANAGED_EBS_VOLUME_CONFIGURATION, { 0 => encrypted, 1 => filesystem_type, 2 => iops, 3 => kms_key_id, 4 => role_arn, 5 => size_in_gi_b, 6 => snapshot_id, 7 => tag_specifications, 8 => termination_policy, 9 => throughput, 10 => volume_initialization_rate, 11 => volume_type });
+wire::shape!(TaskManagedEBSVolumeConfiguration, schemas::TASK_MANAGED_EBS_VOLUME_CONFIGURATION, { 0 => encrypted, 1 => filesystem_type, 2 => iops, 3 => kms_key_id, 4 => role_arn, 5 => size_in_gib, 6 => snapshot_id, 7 => tag_specifications, 8 => termination_policy, 9 => throughput, 10 => volume_initialization_rate, 11 => volume_type });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskManagedEBSVolumeTerminationPolicy {

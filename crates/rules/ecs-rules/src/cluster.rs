@@ -11,6 +11,7 @@ use crate::Refusal;
 pub const FARGATE_PROVIDERS: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
 
 /// What is refused of clusters, for `docs/coverage.md`: path in the model, and why.
+// coverage: CreateCluster, UpdateCluster
 pub const REFUSED: &[(&str, &str)] = &[
     (
         "settings[]: containerInsights other than disabled",

@@ -139,7 +139,7 @@ fn check_fargate(definition: &TaskDefinition, overrides: &TaskOverride) -> Resul
     let storage = overrides
         .ephemeral_storage
         .as_ref()
-        .map(|storage| storage.size_in_gi_b.unwrap_or_default());
+        .map(|storage| storage.size_in_gib.unwrap_or_default());
     if storage.is_some_and(|gib| !(21..=200).contains(&gib)) {
         return Err(Refusal::client(
             "The ephemeral storage size must be between 21 and 200 GiB.",
@@ -262,7 +262,7 @@ mod tests {
         );
         let storage = TaskOverride {
             ephemeral_storage: Some(EphemeralStorage {
-                size_in_gi_b: Some(20),
+                size_in_gib: Some(20),
             }),
             ..Default::default()
         };

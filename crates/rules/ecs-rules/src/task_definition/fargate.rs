@@ -21,7 +21,7 @@ pub(super) fn check(definition: &TaskDefinition) -> Result<(), Refusal> {
     }
     check_size(definition)?;
     if let Some(storage) = &definition.ephemeral_storage {
-        let gib = storage.size_in_gi_b.unwrap_or(0);
+        let gib = storage.size_in_gib.unwrap_or(0);
         if !EPHEMERAL_STORAGE_GIB.contains(&gib) {
             return Err(Refusal::client(
                 "The ephemeral storage size must be between 21 and 200 GiB.",

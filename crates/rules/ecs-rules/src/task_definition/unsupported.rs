@@ -20,6 +20,7 @@ const SECRETS: &str = "Gantry has no Secrets Manager or Parameter Store";
 const RUNTIME: &str = "no runtime of Gantry has it";
 
 /// Of the request itself.
+// coverage: RegisterTaskDefinition
 pub const TASK_FIELDS: &[UnsupportedField<RegisterTaskDefinitionRequest>] = &[
     UnsupportedField {
         path: "requiresCompatibilities: MANAGED_INSTANCES",

@@ -12,6 +12,7 @@ pub(crate) struct Refused<T> {
     pub asks: fn(&T) -> bool,
 }
 
+// coverage: RunTask
 pub(crate) const RUN_TASK: &[Refused<RunTaskRequest>] = &[
     Refused {
         path: "enableExecuteCommand",

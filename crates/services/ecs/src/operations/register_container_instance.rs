@@ -25,6 +25,8 @@ use crate::{
 /// The attribute that the server adds.
 const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 
+// coverage: RegisterContainerInstance ignores instanceIdentityDocument: a node proves who it is by its key
+// coverage: RegisterContainerInstance ignores instanceIdentityDocumentSignature: a node proves who it is by its key
 impl Handle<RegisterContainerInstance> for Ecs {
     fn access(&self, caller: &Caller, input: &RegisterContainerInstanceRequest) -> Access {
         let cluster = input.cluster.as_deref();

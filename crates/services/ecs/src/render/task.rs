@@ -40,14 +40,14 @@ pub(crate) fn task(task: &TaskRecord, with_tags: bool) -> types::Task {
         ephemeral_storage: task
             .ephemeral_storage_gib
             .map(|size| types::EphemeralStorage {
-                size_in_gi_b: Some(size),
+                size_in_gib: Some(size),
             }),
         execution_stopped_at: task.execution_stopped_at.map(timestamp),
         fargate_ephemeral_storage: task
             .ephemeral_storage_gib
             .filter(|_| is_fargate)
             .map(|size| types::TaskEphemeralStorage {
-                size_in_gi_b: Some(size),
+                size_in_gib: Some(size),
                 kms_key_id: None,
             }),
         group: Some(task.group.clone()),

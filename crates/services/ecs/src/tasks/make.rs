@@ -28,7 +28,7 @@ pub(super) fn record(ecs: &Ecs, new: &NewTask<'_>) -> TaskRecord {
     let asked_storage = overrides
         .and_then(|overrides| overrides.ephemeral_storage.as_ref())
         .or(definition.ephemeral_storage.as_ref())
-        .and_then(|storage| storage.size_in_gi_b);
+        .and_then(|storage| storage.size_in_gib);
     TaskRecord {
         account: new.account.to_owned(),
         region: new.region.to_owned(),
