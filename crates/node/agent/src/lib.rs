@@ -1,4 +1,26 @@
 //! A node's agent: joins over ACS, runs tasks, and tells the truth about them.
+//!
+//! It speaks the protocol of Amazon's own agent (ACS, TCS, `Submit*`). Containers belong to the runtime's shims and go on
+//! without the agent; what it was told to run is in its own durable state; so it may be killed and started at any time.
+//!
+//! One deviation from Amazon's agent: a change of a container's health is published at once, not at the next 20 s tick.
 
+mod agent;
+mod api;
 mod backoff;
 mod engine;
+mod error;
+mod logs;
+mod networks;
+mod node;
+mod node_identity;
+mod options;
+mod records;
+mod registration;
+mod session;
+mod telemetry;
+
+pub use agent::run;
+pub use error::AgentError;
+pub use networks::TaskNetworks;
+pub use options::{Capacity, Options, Overcommit, Resources};

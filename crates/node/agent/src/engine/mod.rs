@@ -1,10 +1,18 @@
 //! Runs tasks: pure rules decide, one driver a task carries out.
 
-pub mod health;
+mod adopt;
+mod clean_up;
+mod driver;
+mod health;
 pub mod image_reference;
-pub mod plan;
+pub mod images;
+mod plan;
+mod prepare;
+mod report;
 pub mod rules;
 #[cfg(test)]
 mod rules_tests;
 pub mod settings;
-pub mod spec;
+mod spec;
+pub mod tasks;
+mod work;

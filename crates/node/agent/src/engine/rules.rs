@@ -4,6 +4,7 @@
 //! faster: images are pulled before dependencies are met, and nothing waits for a polling interval.
 
 use clock::UnixMillis;
+use serde::{Deserialize, Serialize};
 
 use super::plan::{Condition, TaskPlan};
 
@@ -77,7 +78,7 @@ pub struct Decision {
 }
 
 /// The task's known status, as the control plane is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TaskStatus {
     Pending,
     Running,

@@ -22,22 +22,29 @@ pub struct SpecContext<'a> {
     pub task: &'a acs::Task,
     pub task_id: &'a str,
     pub index: usize,
+    /// How often the container was started again: each start is a container of its own to the runtime.
+    pub restarts: u32,
     pub settings: &'a Settings,
     pub image: &'a Image,
     pub network_namespace: Option<PathBuf>,
     pub hostname: &'a str,
-    /// Holds `resolv.conf`, `hosts`, `hostname` and the task's own volumes.
+    /// Holds the task's own volumes, and for each container `resolv.conf`, `hosts` and `hostname`.
     pub task_directory: &'a Path,
     /// Holds volumes that outlive tasks.
     pub shared_volumes: &'a Path,
 }
 
 /// Names a task's container on this node.
-pub fn container_id(task_id: &str, index: usize, name: &str) -> String {
+pub fn container_id(task_id: &str, index: usize, name: &str, restarts: u32) -> String {
+    let again = if restarts == 0 {
+        String::new()
+    } else {
+        format!(".r{restarts}")
+    };
     match name.get(..ID_NAME_LENGTH) {
         // A dot is not allowed in names, so the cut form collides with no other.
-        Some(start) if name.len() > ID_NAME_LENGTH => format!("{task_id}-{start}.{index}"),
-        _ => format!("{task_id}-{name}"),
+        Some(start) if name.len() > ID_NAME_LENGTH => format!("{task_id}-{start}.{index}{again}"),
+        _ => format!("{task_id}-{name}{again}"),
     }
 }
 
@@ -62,13 +69,14 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
     let Settings { config, host, .. } = context.settings;
     let name = container.name.as_deref().unwrap_or_default();
     let image = &context.image.config;
+    let files = super::prepare::container_directory(context.task_directory, context.index);
     let bytes = |value: Option<i64>| {
         value
             .and_then(|value| u64::try_from(value).ok())
             .filter(|value| *value > 0)
     };
     Ok(ContainerSpec {
-        id: container_id(context.task_id, context.index, name),
+        id: container_id(context.task_id, context.index, name, context.restarts),
         task_id: context.task_id.to_owned(),
         image: context.image.reference.clone(),
         hostname: config
@@ -100,9 +108,9 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
         memory_reservation_bytes: bytes(host.memory_reservation),
         pids_limit: bytes(host.pids_limit),
         network_namespace: context.network_namespace.clone(),
-        resolv_conf: Some(context.task_directory.join("resolv.conf")),
-        hosts: Some(context.task_directory.join("hosts")),
-        hostname_file: Some(context.task_directory.join("hostname")),
+        resolv_conf: Some(files.join("resolv.conf")),
+        hosts: Some(files.join("hosts")),
+        hostname_file: Some(files.join("hostname")),
         mounts: mounts(context, container, &mut Vec::new())?,
         tmpfs: host
             .tmpfs
@@ -266,6 +274,7 @@ fn mounts_of_other(
         task: context.task,
         task_id: context.task_id,
         index: context.index,
+        restarts: context.restarts,
         image: context.image,
         hostname: context.hostname,
         task_directory: context.task_directory,
@@ -448,6 +457,7 @@ mod tests {
             task: &task,
             task_id: "0123",
             index: 0,
+            restarts: 0,
             settings: &settings,
             image: &image,
             network_namespace: Some("/run/netns/x".into()),
@@ -612,8 +622,8 @@ mod tests {
     #[test]
     fn long_names_are_cut_and_stay_different() {
         let long = "n".repeat(200);
-        let id = container_id("0123", 7, &long);
-        assert!(id.len() <= 128 && id.ends_with(".7"), "{id}");
-        assert_eq!(container_id("0123", 7, "web"), "0123-web");
+        let id = container_id("0123", 7, &long, 3);
+        assert!(id.len() <= 128 && id.ends_with(".7.r3"), "{id}");
+        assert_eq!(container_id("0123", 7, "web", 0), "0123-web");
     }
 }

@@ -1,0 +1,245 @@
+//! The agent's calls of the server's APIs, signed as the node.
+
+use std::sync::{PoisonError, RwLock};
+
+use api_ecr::operations::GetAuthorizationToken;
+use api_ecr::types::GetAuthorizationTokenRequest;
+use api_ecs::operations::{DiscoverPollEndpoint, RegisterContainerInstance, SubmitTaskStateChange};
+use api_ecs::types::{
+    DiscoverPollEndpointRequest, RegisterContainerInstanceRequest, SubmitTaskStateChangeRequest,
+};
+use api_logs::operations::{CreateLogGroup, CreateLogStream, PutLogEvents};
+use api_logs::types::{
+    CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest,
+};
+use base64::Engine as _;
+use client::Client;
+use clock::{Clock, UnixMillis};
+use identity::Credentials;
+use runtime::RegistryAuth;
+
+use crate::backoff::Backoff;
+use crate::error::AgentError;
+use crate::node_identity::NodeIdentity;
+
+/// The server, seen as this node. When the node joins again, its credentials are replaced in place.
+pub struct Api {
+    endpoint: String,
+    pub cluster: String,
+    clock: Clock,
+    current: RwLock<Current>,
+}
+
+struct Current {
+    client: Client,
+    identity: NodeIdentity,
+}
+
+/// Where the agent's two websockets go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollEndpoints {
+    pub acs: String,
+    pub tcs: String,
+}
+
+impl Api {
+    pub fn new(
+        endpoint: &str,
+        cluster: &str,
+        identity: NodeIdentity,
+        clock: Clock,
+    ) -> Result<Self, AgentError> {
+        let client = client_for(endpoint, &identity, &clock)?;
+        Ok(Self {
+            endpoint: endpoint.to_owned(),
+            cluster: cluster.to_owned(),
+            clock,
+            current: RwLock::new(Current { client, identity }),
+        })
+    }
+
+    pub fn replace_identity(&self, identity: NodeIdentity) -> Result<(), AgentError> {
+        let client = client_for(&self.endpoint, &identity, &self.clock)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+            Current { client, identity };
+        Ok(())
+    }
+
+    /// A client of another address with the node's credentials.
+    pub fn client_of(&self, endpoint: &str) -> Result<Client, client::Error> {
+        Client::new(
+            endpoint,
+            self.region(),
+            self.credentials(),
+            self.clock.clone(),
+        )
+    }
+
+    pub fn credentials(&self) -> Credentials {
+        self.identity().credentials()
+    }
+
+    pub fn region(&self) -> String {
+        self.identity().region
+    }
+
+    fn identity(&self) -> NodeIdentity {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .identity
+            .clone()
+    }
+
+    fn client(&self) -> Client {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .client
+            .clone()
+    }
+
+    /// The ARN of the container instance.
+    pub async fn register(
+        &self,
+        request: RegisterContainerInstanceRequest,
+    ) -> Result<String, AgentError> {
+        let answer = self
+            .client()
+            .call::<RegisterContainerInstance>(request)
+            .await?;
+        let arn = answer
+            .container_instance
+            .and_then(|instance| instance.container_instance_arn);
+        arn.ok_or(AgentError::Incomplete {
+            operation: "RegisterContainerInstance",
+            member: "containerInstance.containerInstanceArn",
+        })
+    }
+
+    pub async fn discover(
+        &self,
+        container_instance_arn: &str,
+    ) -> Result<PollEndpoints, AgentError> {
+        let request = DiscoverPollEndpointRequest {
+            cluster: Some(self.cluster.clone()),
+            container_instance: Some(container_instance_arn.to_owned()),
+        };
+        let answer = self.client().call::<DiscoverPollEndpoint>(request).await?;
+        let missing = |member| AgentError::Incomplete {
+            operation: "DiscoverPollEndpoint",
+            member,
+        };
+        Ok(PollEndpoints {
+            acs: answer.endpoint.ok_or(missing("endpoint"))?,
+            tcs: answer
+                .telemetry_endpoint
+                .ok_or(missing("telemetryEndpoint"))?,
+        })
+    }
+
+    /// Tries until the server took it or refused it for good.
+    pub async fn submit_until_answered(&self, request: SubmitTaskStateChangeRequest) {
+        let mut backoff = Backoff::submit();
+        loop {
+            let error = match self
+                .client()
+                .call::<SubmitTaskStateChange>(request.clone())
+                .await
+            {
+                Ok(_) => return,
+                Err(error) => error,
+            };
+            // The server will never want it (agent protocol §1.3); asking again would go on for ever.
+            if matches!(
+                error.code(),
+                Some("InvalidParameterException" | "ClientException" | "ClusterNotFoundException")
+            ) {
+                tracing::warn!(%error, task = ?request.task, "the server refused a state change; it is dropped");
+                return;
+            }
+            let wait = backoff.next_wait(&self.clock);
+            tracing::debug!(%error, task = ?request.task, "a state change waits {wait:?}");
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// User, password and end of a registry login.
+    pub async fn registry_login(&self) -> Result<(RegistryAuth, Option<UnixMillis>), AgentError> {
+        let answer = self
+            .client()
+            .call::<GetAuthorizationToken>(GetAuthorizationTokenRequest::default())
+            .await?;
+        let missing = || AgentError::Incomplete {
+            operation: "GetAuthorizationToken",
+            member: "authorizationToken",
+        };
+        let data = answer
+            .authorization_data
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .ok_or_else(missing)?;
+        let token = data.authorization_token.ok_or_else(missing)?;
+        let decoded = base64::engine::general_purpose::STANDARD
+            .decode(token)
+            .map_err(|_| missing())?;
+        let text = String::from_utf8(decoded).map_err(|_| missing())?;
+        let (username, password) = text.split_once(':').ok_or_else(missing)?;
+        let auth = RegistryAuth {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        };
+        Ok((auth, data.expires_at.map(|at| UnixMillis(at.as_millis()))))
+    }
+
+    pub async fn put_log_events(
+        &self,
+        group: &str,
+        stream: &str,
+        events: Vec<InputLogEvent>,
+    ) -> Result<(), client::Error> {
+        let request = PutLogEventsRequest {
+            log_group_name: Some(group.to_owned()),
+            log_stream_name: Some(stream.to_owned()),
+            log_events: Some(events),
+            ..Default::default()
+        };
+        self.client().call::<PutLogEvents>(request).await.map(drop)
+    }
+
+    /// Makes group and stream where they are missing.
+    pub async fn create_log_stream(&self, group: &str, stream: &str) -> Result<(), client::Error> {
+        let client = self.client();
+        let group_request = CreateLogGroupRequest {
+            log_group_name: Some(group.to_owned()),
+            ..Default::default()
+        };
+        exists_already(client.call::<CreateLogGroup>(group_request).await)?;
+        let stream_request = CreateLogStreamRequest {
+            log_group_name: Some(group.to_owned()),
+            log_stream_name: Some(stream.to_owned()),
+        };
+        exists_already(client.call::<CreateLogStream>(stream_request).await)
+    }
+}
+
+fn exists_already<T>(result: Result<T, client::Error>) -> Result<(), client::Error> {
+    match result {
+        Err(error) if error.code() != Some("ResourceAlreadyExistsException") => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn client_for(
+    endpoint: &str,
+    identity: &NodeIdentity,
+    clock: &Clock,
+) -> Result<Client, AgentError> {
+    Ok(Client::new(
+        endpoint,
+        identity.region.clone(),
+        identity.credentials(),
+        clock.clone(),
+    )?)
+}

@@ -1,0 +1,96 @@
+//! After a restart: what is on disk and what runs decide; nothing is run twice, and nothing is made up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use runtime::{ContainerState, ContainerStatus};
+
+use super::driver::Driver;
+use super::rules::Phase;
+
+/// The reason of a container whose end nobody saw.
+pub const LOST_REASON: &str = "ContainerVanishedError: the container ended while the node's agent was away, and how it ended is not known";
+
+impl Driver {
+    /// Takes over what an earlier agent left of the task. `found` holds the runtime's containers by id.
+    pub async fn adopt(
+        &mut self,
+        found: &mut BTreeMap<String, ContainerStatus>,
+        network_namespace: Option<PathBuf>,
+    ) {
+        for index in 0..self.containers.len() {
+            self.adopt_container(index, found).await;
+        }
+        let waits = |phase: Phase| phase == Phase::Waiting;
+        if self.record.status != super::rules::TaskStatus::Stopped
+            && self
+                .view
+                .containers
+                .iter()
+                .any(|container| waits(container.phase))
+            && !self.view.stop_wanted
+        {
+            self.begin_preparing(network_namespace);
+            self.begin_pulls();
+        }
+    }
+
+    async fn adopt_container(
+        &mut self,
+        index: usize,
+        found: &mut BTreeMap<String, ContainerStatus>,
+    ) {
+        // Containers that were started again left earlier ones behind; their logs are still to be shipped.
+        let restarts = self.record.containers[index].restarts;
+        for earlier in 0..restarts {
+            self.record.containers[index].restarts = earlier;
+            if found.remove(&self.container_id(index)).is_some() {
+                self.ship_log(index);
+            }
+        }
+        self.record.containers[index].restarts = restarts;
+        let known = self.record.containers[index].clone();
+        self.view.containers[index].started_at = known.started_at;
+        let on_disk = found.remove(&self.container_id(index));
+        if let Some(status) = &on_disk {
+            self.containers[index].stop_signal = status.spec.stop_signal.clone();
+        }
+        match (on_disk.map(|status| status.state), known.stopped) {
+            (on_disk, Some(end)) => {
+                if matches!(
+                    on_disk,
+                    Some(ContainerState::Running(_) | ContainerState::Exited(_))
+                ) {
+                    self.ship_log(index);
+                }
+                self.ended(index, end.exit_code, end.reason);
+            }
+            (Some(ContainerState::Running(started)), None) => self.started(index, started),
+            (Some(ContainerState::Exited(exit)), None) => {
+                self.ship_log(index);
+                self.view.containers[index]
+                    .started_at
+                    .get_or_insert(exit.at);
+                self.record.containers[index]
+                    .started_at
+                    .get_or_insert(exit.at);
+                self.view.containers[index].phase = Phase::Running;
+                self.exited(index, &exit);
+            }
+            (Some(ContainerState::Lost), None) => {
+                self.ship_log(index);
+                self.ended(index, None, Some(LOST_REASON.to_owned()));
+            }
+            (Some(ContainerState::Created), None) => {
+                // It was never started. It is made anew, because its namespace may be gone.
+                if let Err(error) = self.node.runtime.remove(&self.container_id(index)).await {
+                    tracing::warn!(%error, task = self.record.id, "a container that never ran cannot be removed");
+                }
+            }
+            (None, None) if known.started_at.is_some() => {
+                self.ended(index, None, Some(LOST_REASON.to_owned()))
+            }
+            (None, None) => {}
+        }
+    }
+}

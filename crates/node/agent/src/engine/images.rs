@@ -1,0 +1,213 @@
+//! Gets images: our registry first where the name leaves it open, a login where one is needed, what is on disk when a
+//! registry is out of reach, and one check at a time for any number of tasks that start together.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clock::{Clock, UnixMillis};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use runtime::{
+    Image, PullError, PullProgress, PullProgressSink, PullRequest, RegistryAuth, Runtime,
+};
+
+use super::image_reference::{Candidate, OwnRegistry, candidates, is_pinned};
+use crate::api::Api;
+
+/// A login is renewed this long before it ends.
+const LOGIN_MARGIN: Duration = Duration::from_secs(30 * 60);
+/// Used when the server does not say when a login ends.
+const LOGIN_LIFE_ASSUMED: Duration = Duration::from_secs(60 * 60);
+/// A registry out of reach is asked once more after this.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+type Pull = Shared<BoxFuture<'static, Result<Image, String>>>;
+
+pub struct Images {
+    puller: Arc<Puller>,
+    under_way: Arc<Mutex<HashMap<String, Pull>>>,
+}
+
+struct Puller {
+    runtime: Arc<dyn Runtime>,
+    api: Arc<Api>,
+    own: OwnRegistry,
+    clock: Clock,
+    login: tokio::sync::Mutex<Option<(RegistryAuth, UnixMillis)>>,
+}
+
+impl Images {
+    pub fn new(runtime: Arc<dyn Runtime>, api: Arc<Api>, own: OwnRegistry, clock: Clock) -> Self {
+        let puller = Puller {
+            runtime,
+            api,
+            own,
+            clock,
+            login: Default::default(),
+        };
+        Self {
+            puller: Arc::new(puller),
+            under_way: Default::default(),
+        }
+    }
+
+    /// The image, unpacked; or the reason that the container shows.
+    pub async fn pull(&self, image: &str) -> Result<Image, String> {
+        let pull = {
+            let mut under_way = self
+                .under_way
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let start = || {
+                let (puller, image) = (Arc::clone(&self.puller), image.to_owned());
+                async move { puller.pull(&image).await }.boxed().shared()
+            };
+            under_way
+                .entry(image.to_owned())
+                .or_insert_with(start)
+                .clone()
+        };
+        let outcome = pull.clone().await;
+        let mut under_way = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Someone may have begun a new one in between.
+        if under_way
+            .get(image)
+            .is_some_and(|current| current.ptr_eq(&pull))
+        {
+            under_way.remove(image);
+        }
+        outcome
+    }
+}
+
+impl Puller {
+    async fn pull(&self, image: &str) -> Result<Image, String> {
+        let places = candidates(image, &self.own);
+        let mut missing_with_us = false;
+        for (index, place) in places.iter().enumerate() {
+            let error = match self.pull_from(place).await {
+                Ok(image) => return Ok(image),
+                Err(error) => error,
+            };
+            // What we do not have, or cannot ask for, may be at the next place.
+            let try_next = matches!(
+                error,
+                PullError::NotFound { .. } | PullError::Unreachable { .. }
+            );
+            if index + 1 < places.len() && try_next {
+                missing_with_us = matches!(error, PullError::NotFound { .. });
+                continue;
+            }
+            let note = if missing_with_us {
+                format!(" (nor is it at {})", self.own.host)
+            } else {
+                String::new()
+            };
+            return Err(format!("CannotPullContainerError: {error}{note}"));
+        }
+        Err(format!(
+            "CannotPullContainerError: {image:?} names no image"
+        ))
+    }
+
+    async fn pull_from(&self, place: &Candidate) -> Result<Image, PullError> {
+        let local = || self.runtime.image(&place.reference);
+        if is_pinned(&place.reference)
+            && let Some(image) = local()
+        {
+            return Ok(image);
+        }
+        let mut error = match self.attempt(place).await {
+            Ok(image) => return Ok(image),
+            Err(error) => error,
+        };
+        let there = local();
+        if matches!(error, PullError::Unreachable { .. }) && there.is_none() {
+            self.clock.sleep(RETRY_PAUSE).await;
+            match self.attempt(place).await {
+                Ok(image) => return Ok(image),
+                Err(again) => error = again,
+            }
+        }
+        match there {
+            // ECS's pull behaviour `default`: a copy on the node is good enough when the registry fails.
+            Some(image) if !matches!(error, PullError::NotFound { .. }) => {
+                tracing::warn!(%error, reference = place.reference, "using the copy on this node");
+                Ok(image)
+            }
+            _ => Err(error),
+        }
+    }
+
+    async fn attempt(&self, place: &Candidate) -> Result<Image, PullError> {
+        let auth = if place.ours {
+            Some(self.login(place).await?)
+        } else {
+            None
+        };
+        let request = PullRequest {
+            reference: place.reference.clone(),
+            auth,
+            endpoint: place.endpoint.clone(),
+        };
+        let outcome = self
+            .runtime
+            .pull(request, log_progress(&place.reference))
+            .await;
+        if place.ours && matches!(outcome, Err(PullError::Unauthorized { .. })) {
+            // The server may have new keys; the next attempt logs in again.
+            *self.login.lock().await = None;
+        }
+        outcome
+    }
+
+    async fn login(&self, place: &Candidate) -> Result<RegistryAuth, PullError> {
+        let mut login = self.login.lock().await;
+        let now = self.clock.now();
+        if let Some((auth, renew_at)) = &*login
+            && now < *renew_at
+        {
+            return Ok(auth.clone());
+        }
+        let failed = |error: crate::AgentError| PullError::Unreachable {
+            reference: place.reference.clone(),
+            reason: format!("no login for our registry: {error}"),
+        };
+        let (auth, ends_at) = self.api.registry_login().await.map_err(failed)?;
+        let renew_at = ends_at.map_or(now + LOGIN_LIFE_ASSUMED, |ends_at| ends_at - LOGIN_MARGIN);
+        *login = Some((auth.clone(), renew_at));
+        Ok(auth)
+    }
+}
+
+fn log_progress(reference: &str) -> PullProgressSink {
+    let reference = reference.to_owned();
+    Arc::new(move |progress| match progress {
+        PullProgress::Resolved {
+            digest,
+            layers,
+            present,
+        } if present < layers => {
+            tracing::info!(reference, digest, layers, present, "pulling");
+        }
+        PullProgress::Unpacked { digest } => tracing::info!(reference, digest, "unpacked"),
+        PullProgress::Layer {
+            digest,
+            received_bytes,
+            total_bytes,
+        } => {
+            tracing::trace!(
+                reference,
+                digest,
+                received_bytes,
+                total_bytes,
+                "downloading"
+            );
+        }
+        PullProgress::Resolved { .. } => {}
+    })
+}

@@ -1,0 +1,217 @@
+//! What a task needs before its first container: a network, the files that go into its containers, its control group.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use link::{acs, docker};
+use network::TaskNetwork;
+
+use super::spec::task_group;
+use crate::node::Node;
+
+/// A task's surroundings, as they stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// `None`: the host's network.
+    pub network_namespace: Option<PathBuf>,
+}
+
+/// The address that awsvpc tasks have, as the payload says.
+struct Interface {
+    network: TaskNetwork,
+    hostname: String,
+    name_servers: Vec<String>,
+}
+
+/// Makes everything, or answers the task's reason. A namespace that stands already is kept: containers are in it.
+pub async fn prepare(
+    node: Arc<Node>,
+    task_id: String,
+    task: Arc<acs::Task>,
+    hosts: Vec<docker::HostConfig>,
+    existing: Option<PathBuf>,
+) -> Result<Prepared, String> {
+    let failed = |what: &str, error: &dyn std::fmt::Display| {
+        format!("ResourceInitializationError: {what}: {error}")
+    };
+    let interface =
+        interface(&task_id, &task).map_err(|error| failed("network configuration", &error))?;
+    let group = task_group(&task, &task_id, node.cpu_by_weight);
+    let group = async {
+        node.runtime
+            .create_task_group(group)
+            .await
+            .map_err(|error| failed("control group", &error))
+    };
+    let network = async {
+        match (existing, &interface) {
+            (Some(path), _) => Ok(Some(path)),
+            (None, None) => Ok(None),
+            (None, Some(interface)) => {
+                let made = node.network.setup(interface.network.clone()).await;
+                made.map(Some)
+                    .map_err(|error| failed("failed to set up the task's network", &error))
+            }
+        }
+    };
+    let ((), network_namespace) = tokio::try_join!(group, network)?;
+    let directory = node.task_directory(&task_id);
+    let writing = node
+        .clock
+        .spawn_blocking(move || write_files(&directory, &task, interface.as_ref(), &hosts));
+    let written = writing
+        .await
+        .map_err(|error| failed("files of the task", &error))?;
+    written.map_err(|error| failed("files of the task", &error))?;
+    Ok(Prepared { network_namespace })
+}
+
+/// Where the files of one container are.
+pub fn container_directory(task_directory: &Path, index: usize) -> PathBuf {
+    task_directory.join(index.to_string())
+}
+
+/// The hostname of a task's containers, when they name none.
+pub fn hostname(task: &acs::Task) -> String {
+    let interface = task.elastic_network_interfaces.first();
+    let dns_name = interface.and_then(|interface| interface.private_dns_name.clone());
+    let address = interface.and_then(|interface| ipv4_of(interface).ok());
+    let from_address =
+        address.map(|address| format!("ip-{}.ec2.internal", address.to_string().replace('.', "-")));
+    dns_name
+        .filter(|name| !name.is_empty())
+        .or(from_address)
+        .unwrap_or_else(host_name)
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_default()
+}
+
+fn interface(task_id: &str, task: &acs::Task) -> Result<Option<Interface>, String> {
+    match task.network_mode.as_deref() {
+        Some("host") => Ok(None),
+        Some("awsvpc") => {
+            let first = task.elastic_network_interfaces.first();
+            let interface = first.ok_or("an awsvpc task came without a network interface")?;
+            let mac = interface.mac_address.as_deref().unwrap_or_default();
+            Ok(Some(Interface {
+                network: TaskNetwork {
+                    task_id: task_id.to_owned(),
+                    ipv4: ipv4_of(interface)?,
+                    mac: mac
+                        .parse()
+                        .map_err(|error: network::InvalidMacAddress| error.to_string())?,
+                },
+                hostname: hostname(task),
+                name_servers: interface.domain_name_servers.clone(),
+            }))
+        }
+        other => Err(format!(
+            "network mode {} is not supported by this node",
+            other.unwrap_or("bridge")
+        )),
+    }
+}
+
+fn ipv4_of(interface: &acs::ElasticNetworkInterface) -> Result<Ipv4Addr, String> {
+    let primary = interface
+        .ipv4_addresses
+        .iter()
+        .find(|address| address.primary == Some(true));
+    let chosen = primary.or(interface.ipv4_addresses.first());
+    let text = chosen
+        .and_then(|address| address.private_address.as_deref())
+        .unwrap_or_default();
+    text.parse()
+        .map_err(|_| format!("the network interface has no IPv4 address: {text:?}"))
+}
+
+fn write_files(
+    directory: &Path,
+    task: &acs::Task,
+    interface: Option<&Interface>,
+    hosts: &[docker::HostConfig],
+) -> io::Result<()> {
+    let own_volumes = directory.join("volumes");
+    for volume in &task.volumes {
+        let name = volume.name.as_deref().unwrap_or_default();
+        // Names that are no plain names are refused where the spec is made.
+        if !name.is_empty() && !name.contains(['/', '.']) {
+            std::fs::create_dir_all(own_volumes.join(name))?;
+        }
+    }
+    for (index, host) in hosts.iter().enumerate() {
+        let directory = container_directory(directory, index);
+        std::fs::create_dir_all(&directory)?;
+        std::fs::write(directory.join("resolv.conf"), resolv_conf(interface, host))?;
+        std::fs::write(directory.join("hosts"), hosts_file(interface, host)?)?;
+        let name = interface.map_or_else(host_name, |interface| interface.hostname.clone());
+        std::fs::write(directory.join("hostname"), format!("{name}\n"))?;
+    }
+    Ok(())
+}
+
+/// The container's own servers, else the interface's, else the host's.
+fn resolv_conf(interface: Option<&Interface>, host: &docker::HostConfig) -> String {
+    let of_interface = interface
+        .map(|interface| interface.name_servers.as_slice())
+        .unwrap_or_default();
+    let servers = if host.dns.is_empty() {
+        of_interface
+    } else {
+        &host.dns
+    };
+    let inherited = match interface {
+        Some(_) => network::resolv_conf_of_host(),
+        // In the host's network the host's file is right as it is, loopback servers and all.
+        None => std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+    };
+    let mut lines: Vec<String> = inherited.lines().map(str::to_owned).collect();
+    let mut replace = |word: &str, values: Vec<String>| {
+        if !values.is_empty() {
+            lines.retain(|line| line.split_whitespace().next() != Some(word));
+            lines.extend(values);
+        }
+    };
+    replace(
+        "nameserver",
+        servers
+            .iter()
+            .map(|server| format!("nameserver {server}"))
+            .collect(),
+    );
+    let joined = |word: &str, values: &[String]| match values {
+        [] => Vec::new(),
+        values => vec![format!("{word} {}", values.join(" "))],
+    };
+    replace("search", joined("search", &host.dns_search));
+    replace("options", joined("options", &host.dns_options));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn hosts_file(interface: Option<&Interface>, host: &docker::HostConfig) -> io::Result<String> {
+    let extra: Vec<(String, String)> = host
+        .extra_hosts
+        .iter()
+        .filter_map(|entry| entry.split_once(':'))
+        .map(|(name, address)| (address.to_owned(), name.to_owned()))
+        .collect();
+    if let Some(interface) = interface {
+        return Ok(network::hosts_file(
+            interface.network.ipv4,
+            &interface.hostname,
+            &extra,
+        ));
+    }
+    let mut text = std::fs::read_to_string("/etc/hosts")?;
+    for (address, name) in extra {
+        text.push_str(&format!("{address}\t{name}\n"));
+    }
+    Ok(text)
+}
