@@ -60,7 +60,7 @@ impl Ecs {
         for (key, row) in keys.into_iter().zip(rows) {
             let task = match row {
                 Some(row) => Some(TaskRecord::clone(&row)),
-                None => self.from_history(key).await?,
+                None => self.read_history(key).await?,
             };
             if let Some(task) = task {
                 found.insert(key.clone(), task);
@@ -98,7 +98,7 @@ impl Ecs {
         }
     }
 
-    async fn from_history(&self, key: &str) -> Result<Option<TaskRecord>, Error> {
+    async fn read_history(&self, key: &str) -> Result<Option<TaskRecord>, Error> {
         let entry = self
             .history
             .get(history::TASKS, key)

@@ -1,1 +1,99 @@
 //! One file a loop.
+
+mod archive;
+mod expire_tokens;
+mod lost_node;
+mod place_waiting;
+
+use std::sync::Arc;
+
+use state::{Record, StateError};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    Ecs, link,
+    records::{AgentConnection, ContainerInstanceRecord},
+};
+
+/// Rows that a loop changes in one transaction, with room for what goes with them.
+pub(crate) const ROWS_AT_ONCE: usize = 40;
+
+impl Ecs {
+    /// Starts every loop; they end with shutdown. To be called once, before agents connect.
+    pub fn spawn_loops(self: &Arc<Self>, shutdown: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+        if let Err(error) = self.forget_connections() {
+            tracing::error!(%error, "connections of the last run could not be forgotten");
+        }
+        let run = |name, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+            self.clock.spawn(name, future)
+        };
+        let (store, clock) = (&self.store, &self.clock);
+        vec![
+            run(
+                "link-dispatch",
+                Box::pin(link::dispatch(Arc::clone(self), shutdown.clone())),
+            ),
+            run(
+                "place-waiting",
+                Box::pin(kit::loops::run(
+                    place_waiting::PlaceWaiting(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+            run(
+                "archive",
+                Box::pin(kit::loops::run(
+                    archive::Archive(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+            run(
+                "lost-node",
+                Box::pin(kit::loops::run(
+                    lost_node::LostNode(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+            run(
+                "expire-tokens",
+                Box::pin(kit::loops::run(
+                    expire_tokens::ExpireTokens(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+        ]
+    }
+
+    /// A connection that the last run of the server had is none: agents come back by themselves.
+    fn forget_connections(&self) -> Result<(), StateError> {
+        let looked = self.store.read(|head| {
+            let nodes = head.scan::<ContainerInstanceRecord>("");
+            let connected = nodes.filter(|node| node.connection.connected);
+            connected.map(|node| node.key()).collect::<Vec<_>>()
+        });
+        let now = self.clock.now();
+        for keys in looked.head().chunks(ROWS_AT_ONCE) {
+            let done = self.store.transact(|tx| {
+                for key in keys {
+                    tx.update::<ContainerInstanceRecord>(key, |node| {
+                        node.connection = AgentConnection {
+                            connected: false,
+                            changed_at: now,
+                        };
+                    });
+                }
+                Ok::<_, StateError>(())
+            })?;
+            done.head();
+        }
+        Ok(())
+    }
+}

@@ -10,8 +10,9 @@ use super::{StrategyItem, Tags};
 
 /// A service with the replica strategy.
 ///
-/// Writers: Create-, Update- and DeleteService write what the user asked for; the service scheduler writes
-/// `deployments` beyond the first, `status` INACTIVE, counts are derived from the tasks when read.
+/// Writers: Create-, Update- and DeleteService write what the user asked for; the service scheduler writes the
+/// progress of deployments, drops old ones and writes `status` INACTIVE; whoever writes a task counts `failed_tasks`.
+/// Counts of tasks are derived from the tasks when read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRecord {
     pub account: String,
@@ -34,6 +35,8 @@ pub struct ServiceRecord {
     /// Newest first: the PRIMARY, then ACTIVE ones until their tasks are gone.
     pub deployments: Vec<DeploymentRecord>,
     pub steady_state_reported_at: Option<UnixMillis>,
+    /// Of the CreateService request that made it: the same one again is answered, another is refused.
+    pub creation_fingerprint: String,
     pub tags: Tags,
     pub created_by: String,
     pub created_at: UnixMillis,
@@ -66,6 +69,10 @@ pub struct DeploymentRecord {
     /// Tasks of this deployment that stopped without ever RUNNING, in a row; drives the delay before the next try.
     pub failed_tasks: i32,
     pub last_failure_at: Option<UnixMillis>,
+    /// No node took its last task; the next one that is placed clears it.
+    pub without_room: bool,
+    /// The event "unable to consistently start tasks" was written for these failures.
+    pub impaired_reported: bool,
     pub created_at: UnixMillis,
     pub updated_at: UnixMillis,
 }

@@ -1,0 +1,84 @@
+//! Moves STOPPED tasks into the history. The history has the task, durably, before the table lets go of it; a crash in
+//! between leaves it in both, and appending it again changes nothing.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use kit::{Loop, LoopError, Next};
+use state::{Change, Head, Record, StateError};
+
+use crate::{
+    Ecs, archive,
+    loops::ROWS_AT_ONCE,
+    records::{TaskRecord, TaskStatus},
+};
+
+/// How long a STOPPED task stays in the tables: whoever waits for it (loops, a client's next poll) finds it quickly.
+const STAYS: Duration = Duration::from_secs(10);
+/// The only key: stopped tasks are moved together, so that many share one fsync.
+const STOPPED: &str = "stopped";
+
+pub(super) struct Archive(pub Arc<Ecs>);
+
+impl Loop for Archive {
+    const NAME: &'static str = "archive";
+
+    fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
+        let has_stopped = change.of::<TaskRecord>().is_some_and(|(before, after)| {
+            let is_stopped = |task: &TaskRecord| task.last_status == TaskStatus::Stopped;
+            after.is_some_and(is_stopped) && !before.is_some_and(is_stopped)
+        });
+        if has_stopped {
+            keys.insert(STOPPED.into());
+        }
+    }
+
+    fn sweep(&self, head: &Head) -> Vec<String> {
+        if head.index_len::<TaskRecord>("by_work", "stopped") == 0 {
+            return vec![];
+        }
+        vec![STOPPED.into()]
+    }
+
+    async fn reconcile(&self, _key: &str) -> Result<Next, LoopError> {
+        let now = self.0.clock.now();
+        let looked = self
+            .0
+            .store
+            .read(|head| head.index::<TaskRecord>("by_work", "stopped"));
+        // Only what is durable may go to the history: it could not be taken back there.
+        let mut stopped = looked.durable().await?;
+        let due_at = |task: &TaskRecord| task.stopped_at.unwrap_or(task.created_at) + STAYS;
+        let next = stopped
+            .iter()
+            .map(|task| due_at(task))
+            .filter(|due| *due > now)
+            .min();
+        stopped.retain(|task| due_at(task) <= now);
+        for tasks in stopped.chunks(ROWS_AT_ONCE) {
+            self.move_out(tasks).await?;
+        }
+        Ok(next.map_or(Next::OnChange, Next::At))
+    }
+}
+
+impl Archive {
+    async fn move_out(&self, tasks: &[Arc<TaskRecord>]) -> Result<(), LoopError> {
+        let entries = tasks
+            .iter()
+            .map(|task| archive::entry(task))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.0
+            .history
+            .append_all(history::TASKS, entries)
+            .await
+            .map_err(|error| LoopError::Other(error.to_string()))?;
+        let deleted = self.0.store.transact(|tx| {
+            for task in tasks {
+                tx.delete::<TaskRecord>(&task.key());
+            }
+            Ok::<_, StateError>(())
+        })?;
+        deleted.head();
+        Ok(())
+    }
+}
