@@ -147,3 +147,27 @@ pub const ECR_PAGE_ITEMS_MAX: usize = 1000;
 pub const ECR_PAGE_ITEMS: usize = 100;
 /// Image ids or repository names that one request may have.
 pub const ECR_REQUEST_ITEMS: usize = 100;
+
+// log-store
+
+/// Events of a stream that wait in memory (and in the journal) before they become a compressed block.
+pub const LOG_BLOCK_BYTES: usize = 256 * 1024;
+/// A segment file of a stream is closed when it has grown to this.
+pub const LOG_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// Segments kept of a stream; the oldest goes when there are more. So a stream holds 256 MiB, compressed.
+pub const LOG_STREAM_SEGMENTS: u64 = 16;
+/// The journal is folded into segments when it has grown to this.
+pub const LOG_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of events that may wait for the disk before new ones are refused.
+pub const LOG_WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// Events looked at for one page of a search; then the page ends, full or not.
+pub const LOG_SEARCH_EVENTS: usize = 100_000;
+
+// ecs-rules, service-ecs: services
+
+/// The largest maximumPercent; far beyond what makes sense, and small enough that no sum overflows.
+pub const DEPLOYMENT_PERCENT: i32 = 10_000;
+/// How long an INACTIVE service stays describable.
+pub const INACTIVE_SERVICE_HOURS: u64 = 1;
+/// How long an event of a cause that goes on is not repeated, and how often a steady state is told again.
+pub const SERVICE_EVENT_REPEAT_HOURS: u64 = 6;

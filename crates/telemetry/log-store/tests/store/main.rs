@@ -1,0 +1,5 @@
+//! The log store against a model, over restarts and crashes.
+
+mod crash;
+mod model;
+mod reading;
