@@ -2,7 +2,8 @@
 //! (`docs/coverage.md` is made of it), so neither can forget what the other says.
 
 use api_ecs::types::{
-    Compatibility, ContainerDefinition, LogDriver, OSFamily, RegisterTaskDefinitionRequest, Volume,
+    Compatibility, ContainerDefinition, LogDriver, OSFamily, RegisterTaskDefinitionRequest,
+    VersionConsistency, Volume,
 };
 
 use super::{list, logs, name};
@@ -117,6 +118,7 @@ pub const TASK_FIELDS: &[UnsupportedField<RegisterTaskDefinitionRequest>] = &[
 ];
 
 /// Of each container definition.
+// coverage: RegisterTaskDefinition
 pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
     UnsupportedField {
         path: "containerDefinitions[].repositoryCredentials",
@@ -178,6 +180,11 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
         path: "containerDefinitions[].resourceRequirements",
         why: "Gantry does not place GPUs or accelerators",
         asks: |container| !list(&container.resource_requirements).is_empty(),
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].versionConsistency: enabled",
+        why: "each task resolves the image's tag anew",
+        asks: |container| container.version_consistency == Some(VersionConsistency::ENABLED),
     },
     UnsupportedField {
         path: "containerDefinitions[].dockerSecurityOptions",

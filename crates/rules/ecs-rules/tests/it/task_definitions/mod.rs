@@ -1,0 +1,9 @@
+//! RegisterTaskDefinition: what is refused with which words, what is filled in, and properties of both.
+
+mod answers;
+mod containers;
+mod launch_types;
+mod networks;
+mod properties;
+mod sizes;
+mod unsupported;
