@@ -54,6 +54,13 @@ struct Agent {
     tasks: Arc<Tasks>,
 }
 
+/// An agent that is dropped in the middle of its work leaves no driver behind.
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.tasks.abort();
+    }
+}
+
 impl Agent {
     async fn open(options: Options) -> Result<Self, AgentError> {
         let data_dir = &options.data_dir;

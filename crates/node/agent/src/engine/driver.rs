@@ -51,6 +51,8 @@ pub struct Driver {
     /// What the control plane took in, and what is on its way there.
     reported: Option<Report>,
     reporting: Option<Report>,
+    /// The task as it was when it came up. It is told even when the task ended before there was time to.
+    came_up: Option<Report>,
     woken_at: Option<UnixMillis>,
 }
 
@@ -108,6 +110,7 @@ impl Driver {
             work: FuturesUnordered::new(),
             reported: None,
             reporting: None,
+            came_up: None,
             woken_at: None,
         }
     }
@@ -210,8 +213,12 @@ impl Driver {
                 self.record.execution_stopped_at.get_or_insert(now);
             }
             let known = rules::status(&self.view);
+            let before = self.record.status;
             if known == TaskStatus::Stopped || !decision.stopping {
-                self.record.status = self.record.status.max(known);
+                self.record.status = before.max(known);
+            }
+            if before < TaskStatus::Running && self.record.status == TaskStatus::Running {
+                self.came_up = Some(self.picture());
             }
             if known == TaskStatus::Stopped
                 && self
@@ -486,7 +493,7 @@ impl Driver {
         if self.reporting.is_some() || self.record.stop_acknowledged {
             return;
         }
-        let report = self.picture();
+        let report = self.came_up.take().unwrap_or_else(|| self.picture());
         // A network that is still being made would outlive the task.
         if report.status == TaskStatus::Stopped && self.preparing {
             return;

@@ -10,7 +10,12 @@ use super::rules::*;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
-fn plan(containers: &[(&str, bool, &[(usize, Condition)])]) -> TaskPlan {
+/// Name, essential, dependencies.
+type Sketch<'a> = (&'a str, bool, &'a [(usize, Condition)]);
+/// The dependency as it stands, and whether it is then met (`None`: not yet).
+type Case = (Condition, Phase, Option<i32>, Health, Option<bool>);
+
+fn plan(containers: &[Sketch<'_>]) -> TaskPlan {
     TaskPlan {
         containers: containers
             .iter()
@@ -58,7 +63,7 @@ fn nothing_starts_before_network_and_image_are_there() {
 
 #[test]
 fn each_condition_is_met_by_what_it_says() {
-    let cases: &[(Condition, Phase, Option<i32>, Health, Option<bool>)] = &[
+    let cases: &[Case] = &[
         (
             Condition::Start,
             Phase::Starting,

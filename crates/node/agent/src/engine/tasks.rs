@@ -184,13 +184,17 @@ impl Tasks {
 
     /// Lets go of all tasks; their containers go on.
     pub async fn shut_down(&self) {
+        for driver in self.abort() {
+            let _ = driver.await;
+        }
+    }
+
+    /// As [`Tasks::shut_down`], without waiting for the drivers to end.
+    pub fn abort(&self) -> Vec<JoinHandle<()>> {
         let drivers = std::mem::take(&mut self.held().drivers);
-        for handle in drivers.values() {
-            handle.driver.abort();
-        }
-        for (_, handle) in drivers {
-            let _ = handle.driver.await;
-        }
+        let drivers: Vec<_> = drivers.into_values().map(|handle| handle.driver).collect();
+        drivers.iter().for_each(JoinHandle::abort);
+        drivers
     }
 
     /// A task that is new to this node, or nothing when it is known; `Err` when it cannot be understood.
