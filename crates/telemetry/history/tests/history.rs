@@ -320,6 +320,26 @@ async fn only_whole_old_segments_expire() {
 }
 
 #[tokio::test]
+async fn expiry_brings_no_replaced_entry_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let history = open(directory.path(), SMALL);
+    let payload = "x".repeat(120);
+    for entry in [
+        entry("c", 50, &payload),
+        entry("d", 100, &payload),
+        entry("c", 17, "replaced"),
+    ] {
+        append(&history, &entry).await;
+    }
+    assert_eq!(files(directory.path(), "seg").len(), 2);
+    // All of the second segment is old enough, but an older one stays, with what it replaced.
+    assert_eq!(history.expire(TASKS, UnixMillis(60)).await, Ok(0));
+    drop(history);
+    let found = open(directory.path(), SMALL).get(TASKS, "c").await;
+    assert_eq!(found, Ok(Some(entry("c", 17, "replaced"))));
+}
+
+#[tokio::test]
 async fn old_and_young_entries_do_not_share_a_segment() {
     let directory = tempfile::tempdir().expect("a directory");
     let history = open(
