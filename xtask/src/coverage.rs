@@ -4,7 +4,7 @@
 //! the closing `];` each entry is `path: "…"` with `why: …`, or a pair `("…", …)`; a reason may be a `const` of the
 //! same file. Where there is no table, a comment `// coverage: OPERATION refuses PATH: WHY` says it alone; and
 //! `// coverage: OPERATION ignores PATH: WHY` is for the few that clients always send and that mean nothing here.
-//! A field of a served operation that is neither refused nor named anywhere in the code is an error.
+//! A field of a served operation, at any depth, that is neither refused nor named anywhere in the code is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -50,14 +50,14 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
     }
 }
 
-/// The service's own crate and the rules it decides by.
+/// The service's own crate, the rules it decides by, and how nodes are told.
 fn service_files(root: &Path, name: &str) -> Result<Vec<SourceFile>> {
     let folder = if name == "gantry" { "control" } else { name };
     let (service, rules) = (
         format!("crates/services/{folder}/src"),
         format!("crates/rules/{name}-rules/src"),
     );
-    source::read(root, &[&service, &rules])
+    source::read(root, &[&service, &rules, "crates/node/link/src"])
 }
 
 fn section(out: &mut String, name: &str, model: &Model, entry: &ServiceEntry, refusals: &Refusals) {
@@ -133,14 +133,67 @@ fn unread_fields(
             .get(operation)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        for field in input_fields(model, &model.operations[operation]) {
-            let is_refused = refused.iter().any(|(path, _)| path == field);
-            if !is_refused && !words.contains(snake(field).as_str()) {
-                unread.push(format!("{name} {operation}: {field}"));
-            }
+        let mut walk = Walk {
+            model,
+            words: &words,
+            refused,
+            open: Vec::new(),
+            unread: Vec::new(),
+        };
+        if let Some(input) = &model.operations[operation].input {
+            walk.shape(&input.shape, "");
         }
+        unread.extend(
+            walk.unread
+                .iter()
+                .map(|path| format!("{name} {operation}: {path}")),
+        );
     }
     unread
+}
+
+/// Through all fields of an input.
+struct Walk<'a> {
+    model: &'a Model,
+    words: &'a BTreeSet<&'a str>,
+    refused: &'a [(String, String)],
+    /// The shapes we are inside of: some contain themselves.
+    open: Vec<String>,
+    unread: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn shape(&mut self, name: &str, path: &str) {
+        if self.open.iter().any(|open| open == name) {
+            return;
+        }
+        self.open.push(name.to_owned());
+        let model = self.model;
+        let shape = &model.shapes[name];
+        for (field, member) in &shape.members {
+            let field_path = if path.is_empty() {
+                field.clone()
+            } else {
+                format!("{path}.{field}")
+            };
+            if self
+                .refused
+                .iter()
+                .any(|(refused, _)| *refused == field_path)
+            {
+                continue;
+            }
+            if self.words.contains(snake(field).as_str()) {
+                self.shape(&member.shape, &field_path);
+            } else {
+                self.unread.push(field_path);
+            }
+        }
+        for element in shape.member.iter().chain(&shape.value) {
+            self.shape(&element.shape, &format!("{path}[]"));
+        }
+        self.open.pop();
+    }
 }
 
 fn refusals(files: &[SourceFile], model: &Model) -> Result<Refusals> {

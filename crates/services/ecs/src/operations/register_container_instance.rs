@@ -27,6 +27,8 @@ const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 
 // coverage: RegisterContainerInstance ignores instanceIdentityDocument: a node proves who it is by its key
 // coverage: RegisterContainerInstance ignores instanceIdentityDocumentSignature: a node proves who it is by its key
+// coverage: RegisterContainerInstance ignores attributes[].targetId: the target is the instance that registers
+// coverage: RegisterContainerInstance ignores attributes[].targetType: the target is the instance that registers
 impl Handle<RegisterContainerInstance> for Ecs {
     fn access(&self, caller: &Caller, input: &RegisterContainerInstanceRequest) -> Access {
         let cluster = input.cluster.as_deref();

@@ -20,6 +20,7 @@ use crate::{
 /// What AWS answers; agents look at the status code only.
 pub(super) const ACKNOWLEDGMENT: &str = "ACK";
 
+// coverage: SubmitTaskStateChange ignores managedAgents: ECS Exec is not built
 impl Handle<operations::SubmitTaskStateChange> for Ecs {
     fn access(&self, caller: &Caller, input: &SubmitTaskStateChangeRequest) -> Access {
         let scope = access::scope_of(caller);
