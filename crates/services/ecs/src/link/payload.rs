@@ -49,7 +49,7 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
         });
     Some(render_task(&TaskRenderInput {
         definition: &definition.definition,
-        overrides: task.overrides.as_ref().map(|overrides| &**overrides),
+        overrides: task.overrides.as_deref(),
         account: &task.account,
         region: &task.region,
         task_arn: &task.arn(),

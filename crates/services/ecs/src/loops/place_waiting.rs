@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use kit::{Loop, LoopError, Next};
-use state::{Change, Head, Record, StateError};
+use state::{Change, Head, Record};
 
 use crate::{
     Ecs,
@@ -60,7 +60,7 @@ impl Loop for PlaceWaiting {
             let placed = self
                 .0
                 .store
-                .transact(|tx| tasks::place_again(&self.0, tx, &key).map_err(StateError::from))?;
+                .transact(|tx| tasks::place_again(&self.0, tx, &key))?;
             placed.head();
         }
         Ok(Next::OnChange)

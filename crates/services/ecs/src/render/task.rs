@@ -120,11 +120,7 @@ fn attributes(task: &TaskRecord) -> Vec<types::Attribute> {
 
 /// AWS names every container in the overrides, with or without something to override.
 fn overrides(task: &TaskRecord) -> types::TaskOverride {
-    let mut overrides = task
-        .overrides
-        .as_ref()
-        .map(|overrides| types::TaskOverride::clone(overrides))
-        .unwrap_or_default();
+    let mut overrides = task.overrides.as_deref().cloned().unwrap_or_default();
     let containers = overrides.container_overrides.get_or_insert_default();
     for container in &task.containers {
         let is_there = containers

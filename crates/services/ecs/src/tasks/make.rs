@@ -17,7 +17,7 @@ const FARGATE_EPHEMERAL_STORAGE_GIB: i32 = 20;
 /// The record of a task that is not placed yet.
 pub(super) fn record(ecs: &Ecs, new: &NewTask<'_>) -> TaskRecord {
     let definition = &new.definition.definition;
-    let overrides = new.overrides.as_ref().map(|overrides| &**overrides);
+    let overrides = new.overrides.as_deref();
     let containers: Vec<ContainerRecord> = definition
         .container_definitions
         .iter()

@@ -1,8 +1,12 @@
 //! The operations of ECS through their real handlers, on a store in memory. One binary for all of them.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod clusters;
 mod container_instances;
 mod first_start;
+mod run_task;
 mod tags;
+mod task_life;
 mod task_definitions;
 mod world;

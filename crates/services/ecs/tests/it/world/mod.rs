@@ -1,5 +1,7 @@
 //! One service with nothing around it: a store in memory, a history in a temporary directory, no gateway and no agents.
 
+pub mod agent;
+
 use std::sync::Arc;
 
 use api_ecs::{operations as op, types::*};
