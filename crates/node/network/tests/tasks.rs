@@ -1,5 +1,7 @@
 //! Real namespaces on this machine. Needs root, as the agent does; without it the tests say so and pass.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -86,3 +86,17 @@ pub enum RuntimeError {
     #[error("{path}: {source}")]
     Disk { path: String, source: io::Error },
 }
+
+/// An error with its causes, each said once: the outermost often says little.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}

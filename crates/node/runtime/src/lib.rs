@@ -1,14 +1,24 @@
 //! Runs containers: images, bundles, and a shim process that owns each one.
 //!
-//! [`Runtime`] is what the agent programs against. The built-in one needs nothing
+//! [`Runtime`] is what the agent programs against. [`BuiltinRuntime`] needs nothing
 //! installed: images come through `oci-client`, containers are made by libcontainer inside a single-threaded
 //! shim process (this very binary, executed again), so that they outlive the agent.
 
+mod builtin;
+mod cgroup;
 mod contract;
+mod disk;
 mod error;
 mod image;
+mod images;
+mod logs;
+mod process;
+mod root;
 mod spec;
 
+pub mod shim;
+
+pub use builtin::{BuiltinOptions, BuiltinRuntime};
 pub use contract::{
     BoxFuture, ContainerState, ContainerStats, ContainerStatus, ExecOutcome, ExecRequest, Exit,
     LogCursor, LogLine, LogReader, LogStream, Runtime, Started,

@@ -1,0 +1,147 @@
+//! Creating and finding containers: what is on disk.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Inner, is_valid_id};
+use crate::contract::{ContainerState, ContainerStatus, Exit};
+use crate::disk::{ContainerDirectory, Durability, read_json, remove_tree, write_json};
+use crate::error::{CreateError, RuntimeError};
+use crate::process::ProcessIdentity;
+use crate::shim::{RunningState, StoredContainer};
+use crate::spec::ContainerSpec;
+
+/// Of an image without layers: overlayfs wants at least one.
+const EMPTY_LAYER: &str = "empty";
+
+impl Inner {
+    pub(super) async fn create(self: Arc<Self>, spec: ContainerSpec) -> Result<(), CreateError> {
+        let directory = self.directory(&spec.id).ok_or_else(|| {
+            CreateError::InvalidSpec(format!("invalid container id {:?}", spec.id))
+        })?;
+        if spec.command.is_empty() {
+            return Err(CreateError::InvalidSpec("no command specified".to_owned()));
+        }
+        let group = format!("{}/{}", self.task_group(&spec.task_id)?, spec.id);
+        let image = self
+            .store
+            .find(&spec.image)
+            .ok_or_else(|| CreateError::NoSuchImage(spec.image.clone()))?;
+        let layers = if image.layers.is_empty() {
+            vec![EMPTY_LAYER.to_owned()]
+        } else {
+            image.layers
+        };
+        let container = StoredContainer {
+            spec,
+            created_at: self.options.clock.now(),
+            group,
+            layers_directory: self.store.layers_directory(),
+            layers,
+        };
+        let path = directory.path().display().to_string();
+        let written = self
+            .blocking(move || write_container(&directory, &container))
+            .await;
+        written.map_err(|source| CreateError::Disk { path, source })
+    }
+
+    pub(super) async fn list(self: Arc<Self>) -> Result<Vec<ContainerStatus>, RuntimeError> {
+        let containers = self.containers();
+        let path = containers.display().to_string();
+        let listed = self.blocking(move || list(&containers)).await;
+        listed.map_err(|source| RuntimeError::Disk { path, source })
+    }
+
+    /// The container's record, or that there is none.
+    pub(super) fn stored(
+        &self,
+        id: &str,
+    ) -> Result<(ContainerDirectory, StoredContainer), RuntimeError> {
+        let missing = || RuntimeError::NoSuchContainer(id.to_owned());
+        let directory = self.directory(id).ok_or_else(missing)?;
+        let stored =
+            read_json(&directory.container()).map_err(|source| disk(&directory, source))?;
+        Ok((directory, stored.ok_or_else(missing)?))
+    }
+}
+
+pub(super) fn disk(directory: &ContainerDirectory, source: io::Error) -> RuntimeError {
+    RuntimeError::Disk {
+        path: directory.path().display().to_string(),
+        source,
+    }
+}
+
+/// Where a container is, by its files and the processes they name.
+pub(super) fn state_of(directory: &ContainerDirectory) -> io::Result<ContainerState> {
+    let shim: Option<ProcessIdentity> = read_json(&directory.shim())?;
+    // Asked before the exit is looked for: a shim that is gone then has written what it had to write.
+    let shim_is_alive = shim.as_ref().is_some_and(ProcessIdentity::is_alive);
+    if let Some(exit) = read_json::<Exit>(&directory.exit())? {
+        return Ok(ContainerState::Exited(exit));
+    }
+    if shim.is_none() {
+        return Ok(ContainerState::Created);
+    }
+    if !shim_is_alive {
+        return Ok(ContainerState::Lost);
+    }
+    Ok(match read_json::<RunningState>(&directory.state())? {
+        Some(state) => ContainerState::Running(state.started),
+        // Being started.
+        None => ContainerState::Created,
+    })
+}
+
+fn write_container(directory: &ContainerDirectory, container: &StoredContainer) -> io::Result<()> {
+    fs::create_dir(directory.path())?;
+    let written = (|| {
+        let empty = container.layers_directory.join(EMPTY_LAYER);
+        if container.layers.iter().any(|layer| layer == EMPTY_LAYER) {
+            make_directory(&empty)?;
+        }
+        for path in [directory.rootfs(), directory.upper(), directory.work()] {
+            make_directory(&path)?;
+        }
+        write_json(&directory.container(), container, Durability::ThisBoot)
+    })();
+    if written.is_err() {
+        // The first error is the one that counts.
+        let _ = remove_tree(directory.path());
+    }
+    written
+}
+
+/// The upper directory is the container's `/`, which everybody in it may enter, whatever our umask.
+fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+fn list(containers: &Path) -> io::Result<Vec<ContainerStatus>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(containers)? {
+        let entry = entry?;
+        let Ok(id) = entry.file_name().into_string() else {
+            continue;
+        };
+        // Names that begin with a dot are being removed.
+        if !is_valid_id(&id) {
+            continue;
+        }
+        let directory = ContainerDirectory::new(entry.path());
+        // Without its record it is being created, or its creator was killed; nobody was told of it.
+        if let Some(container) = read_json::<StoredContainer>(&directory.container())? {
+            found.push(ContainerStatus {
+                id,
+                spec: container.spec,
+                state: state_of(&directory)?,
+            });
+        }
+    }
+    Ok(found)
+}

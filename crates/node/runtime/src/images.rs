@@ -1,0 +1,9 @@
+//! Images: fetched from registries, unpacked once a layer, shared by all that use the layer.
+
+mod pull;
+mod registry;
+mod store;
+mod unpack;
+
+pub(crate) use pull::Puller;
+pub(crate) use store::ImageStore;

@@ -1,0 +1,365 @@
+//! Pulling: manifest, configuration, and the layers that are not here yet, several at once.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clock::Clock;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::registry::{Descriptor, Manifest, Repository};
+use super::store::{ImageStore, MAX_LAYERS, StoredImage, digest_of};
+use super::unpack;
+use crate::error::{PullError, with_causes};
+use crate::image::{Image, ImageConfig, PullProgress, PullProgressSink, PullRequest};
+
+/// As Docker's `max-concurrent-downloads`, and one more.
+const PARALLEL_LAYERS: usize = 4;
+/// Chunks between the network and the disk; about 16 KiB each.
+const CHUNKS_IN_FLIGHT: usize = 64;
+
+/// Pulls images into a store.
+#[derive(Clone)]
+pub(crate) struct Puller {
+    store: ImageStore,
+    clock: Clock,
+    /// Two images that are pulled at once may share a layer, which is fetched once.
+    layers_in_work: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+}
+
+/// The part of an image's configuration that matters here.
+#[derive(Deserialize)]
+struct ConfigFile {
+    #[serde(default)]
+    config: Option<RunConfig>,
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct RunConfig {
+    env: Option<Vec<String>>,
+    cmd: Option<Vec<String>>,
+    entrypoint: Option<Vec<String>>,
+    user: Option<String>,
+    working_dir: Option<String>,
+    stop_signal: Option<String>,
+    exposed_ports: Option<HashMap<String, serde::de::IgnoredAny>>,
+}
+
+impl Puller {
+    pub(crate) fn new(store: ImageStore, clock: Clock) -> Self {
+        Self {
+            store,
+            clock,
+            layers_in_work: Arc::default(),
+        }
+    }
+
+    pub(crate) async fn pull(
+        &self,
+        request: PullRequest,
+        progress: PullProgressSink,
+    ) -> Result<Image, PullError> {
+        let repository = Arc::new(Repository::new(&request)?);
+        let resolved = repository.resolve().await?;
+        let known = self
+            .store
+            .find(&request.reference)
+            .filter(|stored| stored.image.digest == resolved.digest);
+        if let Some(stored) = known {
+            let layers = stored.layers.len();
+            progress(PullProgress::Resolved {
+                digest: resolved.digest,
+                layers,
+                present: layers,
+            });
+            return Ok(stored.image);
+        }
+        let manifest = repository.manifest_for_this_platform(&resolved).await?;
+        let config = read_config(&repository, &manifest).await?;
+        let layers = pair_layers(&request.reference, manifest, &config)?;
+        let mut present = 0;
+        for (_, diff_id) in &layers {
+            present += usize::from(
+                self.store
+                    .layer(diff_id)
+                    .map_err(|error| disk(&error))?
+                    .is_some(),
+            );
+        }
+        progress(PullProgress::Resolved {
+            digest: resolved.digest.clone(),
+            layers: layers.len(),
+            present,
+        });
+        let work = layers.into_iter().map(|(descriptor, diff_id)| {
+            self.ensure_layer(
+                Arc::clone(&repository),
+                descriptor,
+                diff_id,
+                Arc::clone(&progress),
+            )
+        });
+        let names: Vec<String> = stream::iter(work)
+            .buffered(PARALLEL_LAYERS)
+            .try_collect()
+            .await?;
+        let image = Image {
+            reference: request.reference,
+            digest: resolved.digest,
+            config: config.into(),
+        };
+        let stored = StoredImage {
+            image: image.clone(),
+            layers: names,
+        };
+        self.blocking(move |store| store.save(&stored))
+            .await?
+            .map_err(|error| disk(&error))?;
+        Ok(image)
+    }
+
+    async fn ensure_layer(
+        &self,
+        repository: Arc<Repository>,
+        descriptor: Descriptor,
+        diff_id: String,
+        progress: PullProgressSink,
+    ) -> Result<String, PullError> {
+        let lock = {
+            let mut layers = self
+                .layers_in_work
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(layers.entry(diff_id.clone()).or_default())
+        };
+        let guard = lock.lock().await;
+        let ensured = match self.store.layer(&diff_id).map_err(|error| disk(&error))? {
+            Some(name) => Ok(name),
+            None => {
+                self.fetch_layer(&repository, &descriptor, diff_id.clone(), &progress)
+                    .await
+            }
+        };
+        drop(guard);
+        let mut layers = self
+            .layers_in_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Ours and the map's: nobody waits for it any more.
+        if Arc::strong_count(&lock) <= 2 {
+            layers.remove(&diff_id);
+        }
+        ensured
+    }
+
+    async fn fetch_layer(
+        &self,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        diff_id: String,
+        progress: &PullProgressSink,
+    ) -> Result<String, PullError> {
+        let mut stream = repository.blob(descriptor).await?;
+        let (chunks, received) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        let random = self.clock.random_hex(16);
+        let expected = descriptor.digest.clone();
+        let unpacking =
+            self.blocking(move |store| unpack_layer(store, &random, received, &expected, &diff_id));
+        let receiving = async {
+            let mut received_bytes = 0;
+            while let Some(chunk) = stream.next().await {
+                if let Ok(bytes) = &chunk {
+                    received_bytes += bytes.len() as u64;
+                    let total_bytes = descriptor.size;
+                    progress(PullProgress::Layer {
+                        digest: descriptor.digest.clone(),
+                        received_bytes,
+                        total_bytes,
+                    });
+                }
+                let broken = chunk
+                    .as_ref()
+                    .err()
+                    .map(|error| repository.interrupted(error));
+                // Nobody takes it: unpacking failed, and says why.
+                let taken = chunks.send(chunk).await.is_ok();
+                if let Some(broken) = broken {
+                    return Err(broken);
+                }
+                if !taken {
+                    break;
+                }
+            }
+            drop(chunks);
+            Ok(())
+        };
+        let (unpacked, received) = futures_util::future::join(unpacking, receiving).await;
+        received?;
+        let name = unpacked??;
+        progress(PullProgress::Unpacked {
+            digest: descriptor.digest.clone(),
+        });
+        Ok(name)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ImageStore) -> T + Send + 'static,
+    ) -> Result<T, PullError> {
+        let store = self.store.clone();
+        let done = self.clock.spawn_blocking(move || work(&store)).await;
+        done.map_err(|error| disk(&io::Error::other(error)))
+    }
+}
+
+async fn read_config(
+    repository: &Repository,
+    manifest: &Manifest,
+) -> Result<ConfigFile, PullError> {
+    let bytes = repository.config(&manifest.config).await?;
+    compare("config", &manifest.config.digest, &digest_of(&bytes))?;
+    repository.parse(&bytes)
+}
+
+fn pair_layers(
+    reference: &str,
+    manifest: Manifest,
+    config: &ConfigFile,
+) -> Result<Vec<(Descriptor, String)>, PullError> {
+    let diff_ids = &config.rootfs.diff_ids;
+    if manifest.layers.len() != diff_ids.len() {
+        let reason = format!(
+            "{} layers, but {} diff_ids",
+            manifest.layers.len(),
+            diff_ids.len()
+        );
+        return Err(PullError::Registry {
+            reference: reference.to_owned(),
+            reason,
+        });
+    }
+    if diff_ids.len() > MAX_LAYERS {
+        return Err(PullError::TooManyLayers {
+            layers: diff_ids.len(),
+            limit: MAX_LAYERS,
+        });
+    }
+    Ok(manifest
+        .layers
+        .into_iter()
+        .zip(diff_ids.iter().cloned())
+        .collect())
+}
+
+fn unpack_layer(
+    store: &ImageStore,
+    random: &str,
+    chunks: mpsc::Receiver<io::Result<bytes::Bytes>>,
+    expected: &str,
+    diff_id: &str,
+) -> Result<String, PullError> {
+    let directory = store.new_directory(random).map_err(|error| disk(&error))?;
+    let unpacked = unpack_verified(store, &directory, chunks, expected, diff_id);
+    if unpacked.is_err() {
+        // What cannot be deleted now is deleted at the next start.
+        let _ = std::fs::remove_dir_all(&directory);
+    }
+    unpacked
+}
+
+fn unpack_verified(
+    store: &ImageStore,
+    directory: &Path,
+    chunks: mpsc::Receiver<io::Result<bytes::Bytes>>,
+    expected: &str,
+    diff_id: &str,
+) -> Result<String, PullError> {
+    let digests = unpack::unpack(
+        ChunkReader {
+            chunks,
+            current: bytes::Bytes::new(),
+        },
+        directory,
+    )
+    .map_err(|error| PullError::Unpack {
+        layer: expected.to_owned(),
+        reason: with_causes(&error),
+    })?;
+    compare("layer", expected, &digests.compressed)?;
+    compare("layer's diff_id", diff_id, &digests.uncompressed)?;
+    store
+        .adopt_layer(diff_id, directory)
+        .map_err(|error| disk(&error))
+}
+
+fn compare(what: &str, expected: &str, actual: &str) -> Result<(), PullError> {
+    if expected == actual {
+        return Ok(());
+    }
+    let (expected, actual) = (expected.to_owned(), actual.to_owned());
+    Err(PullError::DigestMismatch {
+        what: what.to_owned(),
+        expected,
+        actual,
+    })
+}
+
+fn disk(error: &io::Error) -> PullError {
+    PullError::Disk {
+        path: "image store".to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+impl From<ConfigFile> for ImageConfig {
+    fn from(file: ConfigFile) -> Self {
+        let config = file.config.unwrap_or_default();
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let mut exposed_ports: Vec<String> = config
+            .exposed_ports
+            .unwrap_or_default()
+            .into_keys()
+            .collect();
+        exposed_ports.sort();
+        Self {
+            environment: config.env.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
+            entrypoint: config.entrypoint.unwrap_or_default(),
+            user: given(config.user),
+            working_directory: given(config.working_dir),
+            stop_signal: given(config.stop_signal),
+            exposed_ports,
+        }
+    }
+}
+
+/// The blocking end of a download.
+struct ChunkReader {
+    chunks: mpsc::Receiver<io::Result<bytes::Bytes>>,
+    current: bytes::Bytes,
+}
+
+impl Read for ChunkReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(chunk) => self.current = chunk?,
+                None => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.current.len());
+        buffer[..length].copy_from_slice(&self.current.split_to(length));
+        Ok(length)
+    }
+}

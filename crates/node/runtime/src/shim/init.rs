@@ -1,0 +1,72 @@
+//! A small init: passes signals on and reaps, for images whose program does neither (`initProcessEnabled`).
+
+use std::io;
+use std::process::{Child, Command};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, close};
+
+/// Starts the program below this process.
+pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
+    SigSet::all().thread_unblock()?;
+    let child = command.spawn()?;
+    // Not before, for the program would inherit it. Nobody signals this process until the shim knows of it.
+    SigSet::all().thread_block()?;
+    Ok(child)
+}
+
+/// Stays until the program has ended, and ends as it did.
+pub(super) fn supervise(child: Child) -> ! {
+    let program = Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
+    close_inherited();
+    // It may have ended before SIGCHLD was blocked.
+    if let Some(code) = reap(program) {
+        std::process::exit(code);
+    }
+    loop {
+        // `wait` fails only for a set with invalid signals.
+        let signal = SigSet::all().wait().unwrap_or(Signal::SIGCHLD);
+        if signal == Signal::SIGCHLD {
+            if let Some(code) = reap(program) {
+                std::process::exit(code);
+            }
+        } else {
+            // It may have ended just now; then SIGCHLD is next.
+            let _ = kill(program, signal);
+        }
+    }
+}
+
+fn reap(program: Pid) -> Option<i32> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == program => return Some(code),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == program => {
+                return Some(128 + signal as i32);
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return None,
+            _ => {}
+        }
+    }
+}
+
+/// This process does not execute anything, so it would keep what the shim had open, some of it on the host.
+fn close_inherited() {
+    const FIRST: i32 = 3;
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let descriptors: Vec<i32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    for descriptor in descriptors
+        .into_iter()
+        .filter(|descriptor| *descriptor >= FIRST)
+    {
+        // The directory's own descriptor is in the list and closed already.
+        let _ = close(descriptor);
+    }
+}

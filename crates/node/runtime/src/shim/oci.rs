@@ -1,0 +1,444 @@
+//! Our specification as an OCI bundle's `config.json`, with Docker's defaults.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::users::ResolvedUser;
+use crate::cgroup::{CPU_PERIOD_MICROSECONDS, Hierarchies, quota_microseconds};
+use crate::spec::{ContainerSpec, Tmpfs, Ulimit};
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_SHARED_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+/// Docker's 14.
+const DEFAULT_CAPABILITIES: [&str; 14] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+];
+/// capabilities(7), complete up to Linux 5.9, after which none came.
+const ALL_CAPABILITIES: [&str; 41] = [
+    "CAP_AUDIT_CONTROL",
+    "CAP_AUDIT_READ",
+    "CAP_AUDIT_WRITE",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_KILL",
+    "CAP_LEASE",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_MAC_ADMIN",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MKNOD",
+    "CAP_NET_ADMIN",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_RAW",
+    "CAP_PERFMON",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYSLOG",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_NICE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_WAKE_ALARM",
+];
+/// As moby's `oci/defaults.go` has them.
+const MASKED_PATHS: [&str; 11] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+const READONLY_PATHS: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
+
+/// The whole `config.json`. `network` is a path that leads to the network namespace from inside the shim.
+pub(super) fn config(
+    spec: &ContainerSpec,
+    user: &ResolvedUser,
+    group: &str,
+    rootfs: &Path,
+    network: Option<&str>,
+) -> Value {
+    let hierarchies = Hierarchies::of_this_machine();
+    let capabilities = capabilities(spec, hierarchies.is_unified());
+    json!({
+        "ociVersion": "1.0.2",
+        "hostname": spec.hostname,
+        "root": { "path": rootfs, "readonly": spec.readonly_root },
+        "process": {
+            "terminal": false,
+            "user": { "uid": user.uid, "gid": user.gid, "additionalGids": user.additional_gids },
+            "args": spec.command,
+            "env": environment(spec, user),
+            "cwd": working_directory(spec),
+            "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },
+            "rlimits": spec.ulimits.iter().map(rlimit).collect::<Vec<_>>(),
+            // libcontainer writes it to the shim too, which raises its own again afterwards.
+            "oomScoreAdj": 0,
+        },
+        "mounts": mounts(spec),
+        "linux": {
+            "cgroupsPath": group,
+            "namespaces": namespaces(network),
+            "resources": resources(spec),
+            "sysctl": sysctls(spec, network.is_some()),
+            "maskedPaths": if spec.privileged { &[][..] } else { &MASKED_PATHS[..] },
+            "readonlyPaths": if spec.privileged { &[][..] } else { &READONLY_PATHS[..] },
+        },
+    })
+}
+
+pub(super) fn working_directory(spec: &ContainerSpec) -> &str {
+    spec.working_directory
+        .as_deref()
+        .filter(|directory| !directory.is_empty())
+        .unwrap_or("/")
+}
+
+fn environment(spec: &ContainerSpec, user: &ResolvedUser) -> Vec<String> {
+    let given = |name: &str| spec.environment.iter().any(|(given, _)| given == name);
+    let defaults = [
+        ("PATH", DEFAULT_PATH),
+        ("HOSTNAME", &spec.hostname),
+        ("HOME", &user.home),
+    ];
+    let defaults = defaults
+        .into_iter()
+        .filter(|(name, _)| !given(name))
+        .map(|(name, value)| format!("{name}={value}"));
+    let own = spec
+        .environment
+        .iter()
+        .enumerate()
+        .filter(|(at, (name, _))| {
+            // Of two with the same name the later counts, and the program sees only one.
+            !spec.environment[at + 1..]
+                .iter()
+                .any(|(later, _)| later == name)
+        });
+    defaults
+        .chain(own.map(|(_, (name, value))| format!("{name}={value}")))
+        .collect()
+}
+
+fn capabilities(spec: &ContainerSpec, devices_are_not_restricted: bool) -> Vec<String> {
+    let full = |name: &String| {
+        let name = name.to_ascii_uppercase();
+        if name.starts_with("CAP_") || name == "ALL" {
+            name
+        } else {
+            format!("CAP_{name}")
+        }
+    };
+    let add: Vec<String> = spec.capabilities_add.iter().map(full).collect();
+    let drop: Vec<String> = spec.capabilities_drop.iter().map(full).collect();
+    if spec.privileged {
+        return ALL_CAPABILITIES.map(str::to_owned).to_vec();
+    }
+    let everything = add.iter().any(|name| name == "ALL");
+    let nothing = drop.iter().any(|name| name == "ALL");
+    let base = match (everything, nothing) {
+        (true, _) => &ALL_CAPABILITIES[..],
+        (false, true) => &[][..],
+        // Without a device filter, which version 2 needs eBPF for, making a node would be reading the host's disk.
+        (false, false) => &DEFAULT_CAPABILITIES[..],
+    };
+    let kept = |name: &&&str| {
+        let added = add.iter().any(|added| added == **name);
+        let withheld = devices_are_not_restricted && **name == "CAP_MKNOD" && !everything && !added;
+        (added || !drop.iter().any(|dropped| dropped == **name)) && !withheld
+    };
+    let mut names: Vec<String> = base
+        .iter()
+        .filter(kept)
+        .map(|name| (*name).to_owned())
+        .collect();
+    for name in add
+        .into_iter()
+        .filter(|name| ALL_CAPABILITIES.contains(&name.as_str()))
+    {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn rlimit(ulimit: &Ulimit) -> Value {
+    // -1 is "unlimited", which the kernel writes as the largest number.
+    let value = |limit: i64| u64::try_from(limit).unwrap_or(u64::MAX);
+    json!({
+        "type": format!("RLIMIT_{}", ulimit.name.to_ascii_uppercase()),
+        "soft": value(ulimit.soft),
+        "hard": value(ulimit.hard),
+    })
+}
+
+fn namespaces(network: Option<&str>) -> Vec<Value> {
+    let mut namespaces: Vec<Value> = ["pid", "ipc", "uts", "mount"]
+        .map(|kind| json!({ "type": kind }))
+        .to_vec();
+    namespaces.extend(network.map(|path| json!({ "type": "network", "path": path })));
+    namespaces
+}
+
+fn resources(spec: &ContainerSpec) -> Value {
+    let mut cpu = json!({});
+    if let Some(shares) = spec.cpu_shares {
+        cpu["shares"] = json!(shares.max(2));
+    }
+    if let Some(millicpus) = spec.cpu_quota_millicpus {
+        cpu["quota"] = json!(quota_microseconds(millicpus));
+        cpu["period"] = json!(CPU_PERIOD_MICROSECONDS);
+    }
+    let mut memory = json!({});
+    if let Some(bytes) = spec.memory_limit_bytes {
+        memory["limit"] = json!(bytes);
+    }
+    if let Some(bytes) = spec.memory_reservation_bytes {
+        memory["reservation"] = json!(bytes);
+    }
+    let mut resources = json!({
+        // libcontainer allows the usual ones on top.
+        "devices": [{ "allow": spec.privileged, "access": "rwm" }],
+        "cpu": cpu,
+        "memory": memory,
+    });
+    if let Some(limit) = spec.pids_limit {
+        resources["pids"] = json!({ "limit": limit });
+    }
+    resources
+}
+
+fn sysctls(spec: &ContainerSpec, own_network: bool) -> Value {
+    let mut values = serde_json::Map::new();
+    if own_network {
+        // As Docker does: a namespace's low ports and its pings are nobody else's business.
+        values.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), json!("0"));
+        values.insert(
+            "net.ipv4.ping_group_range".to_owned(),
+            json!("0 2147483647"),
+        );
+    }
+    values.extend(
+        spec.sysctls
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value))),
+    );
+    Value::Object(values)
+}
+
+fn mounts(spec: &ContainerSpec) -> Vec<Value> {
+    let shared_memory = format!(
+        "size={}",
+        spec.shared_memory_bytes
+            .unwrap_or(DEFAULT_SHARED_MEMORY_BYTES)
+    );
+    let sys = if spec.privileged { "rw" } else { "ro" };
+    let mut mounts = vec![
+        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+        mount(
+            "/dev",
+            "tmpfs",
+            "tmpfs",
+            &["nosuid", "strictatime", "mode=755", "size=65536k"],
+        ),
+        mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &[
+                "nosuid",
+                "noexec",
+                "newinstance",
+                "ptmxmode=0666",
+                "mode=0620",
+                "gid=5",
+            ],
+        ),
+        mount(
+            "/dev/shm",
+            "tmpfs",
+            "shm",
+            &["nosuid", "noexec", "nodev", "mode=1777", &shared_memory],
+        ),
+        mount(
+            "/dev/mqueue",
+            "mqueue",
+            "mqueue",
+            &["nosuid", "noexec", "nodev"],
+        ),
+        mount(
+            "/sys",
+            "sysfs",
+            "sysfs",
+            &["nosuid", "noexec", "nodev", sys],
+        ),
+    ];
+    mounts.extend(spec.tmpfs.iter().map(tmpfs));
+    let files = [
+        (&spec.resolv_conf, "/etc/resolv.conf"),
+        (&spec.hosts, "/etc/hosts"),
+        (&spec.hostname_file, "/etc/hostname"),
+    ];
+    let files = files
+        .into_iter()
+        .filter_map(|(source, destination)| Some((source.as_deref()?, destination)));
+    mounts.extend(files.map(|(source, destination)| bind(source, destination, false)));
+    mounts.extend(
+        spec.mounts
+            .iter()
+            .map(|volume| bind(&volume.source, &volume.destination, volume.read_only)),
+    );
+    mounts
+}
+
+fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Value {
+    json!({ "destination": destination, "type": kind, "source": source, "options": options })
+}
+
+fn tmpfs(tmpfs: &Tmpfs) -> Value {
+    let mut options = vec!["nosuid".to_owned(), "nodev".to_owned()];
+    options.extend(tmpfs.size_bytes.map(|bytes| format!("size={bytes}")));
+    options.extend(tmpfs.options.iter().cloned());
+    json!({ "destination": tmpfs.destination, "type": "tmpfs", "source": "tmpfs", "options": options })
+}
+
+fn bind(source: &Path, destination: &str, read_only: bool) -> Value {
+    let access = if read_only { "ro" } else { "rw" };
+    json!({ "destination": destination, "type": "bind", "source": source, "options": ["rbind", "rprivate", access] })
+}
+
+#[cfg(test)]
+mod tests {
+    use libcontainer::oci_spec::runtime::Spec;
+
+    use super::*;
+
+    fn user() -> ResolvedUser {
+        ResolvedUser {
+            uid: 0,
+            gid: 0,
+            additional_gids: vec![],
+            home: "/root".into(),
+        }
+    }
+
+    #[test]
+    fn the_config_is_a_valid_specification() {
+        let spec = ContainerSpec {
+            command: vec!["true".into()],
+            memory_limit_bytes: Some(1 << 26),
+            cpu_quota_millicpus: Some(250),
+            pids_limit: Some(100),
+            ulimits: vec![Ulimit {
+                name: "nofile".into(),
+                soft: 1024,
+                hard: -1,
+            }],
+            ..ContainerSpec::default()
+        };
+        let config = config(
+            &spec,
+            &user(),
+            "/gantry/t/c",
+            Path::new("/r"),
+            Some("/proc/self/fd/3"),
+        );
+        let parsed: Spec = serde_json::from_value(config).unwrap();
+        let limits = parsed
+            .process()
+            .as_ref()
+            .unwrap()
+            .rlimits()
+            .as_ref()
+            .unwrap();
+        assert_eq!((limits[0].soft(), limits[0].hard()), (1024, u64::MAX));
+        let resources = parsed
+            .linux()
+            .as_ref()
+            .unwrap()
+            .resources()
+            .as_ref()
+            .unwrap();
+        assert_eq!(resources.cpu().as_ref().unwrap().quota(), Some(25_000));
+    }
+
+    #[test]
+    fn of_two_variables_the_later_counts() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let spec = ContainerSpec {
+            hostname: "box".into(),
+            environment: vec![pair("A", "1"), pair("HOME", "/x"), pair("A", "2")],
+            ..ContainerSpec::default()
+        };
+        let path = format!("PATH={DEFAULT_PATH}");
+        assert_eq!(
+            environment(&spec, &user()),
+            [path.as_str(), "HOSTNAME=box", "HOME=/x", "A=2"]
+        );
+    }
+
+    #[test]
+    fn capabilities_are_added_and_dropped() {
+        let names = |add: &[&str], drop: &[&str], unified| {
+            let spec = ContainerSpec {
+                capabilities_add: add.iter().map(|name| (*name).to_owned()).collect(),
+                capabilities_drop: drop.iter().map(|name| (*name).to_owned()).collect(),
+                ..ContainerSpec::default()
+            };
+            capabilities(&spec, unified)
+        };
+        assert_eq!(names(&[], &[], false), DEFAULT_CAPABILITIES);
+        assert_eq!(
+            names(&["NET_BIND_SERVICE"], &["ALL"], false),
+            ["CAP_NET_BIND_SERVICE"]
+        );
+        assert_eq!(names(&["ALL"], &["cap_sys_admin"], false).len(), 40);
+        assert!(names(&["SYS_PTRACE"], &["KILL"], false).contains(&"CAP_SYS_PTRACE".to_owned()));
+        assert!(!names(&[], &[], true).contains(&"CAP_MKNOD".to_owned()));
+        assert!(names(&["MKNOD"], &[], true).contains(&"CAP_MKNOD".to_owned()));
+    }
+}

@@ -1,0 +1,357 @@
+//! `shim run`: makes the container, copies its output to the log, waits for its end and writes it down.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use clock::Clock;
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::syscall::syscall::SyscallType;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
+
+use super::executor::{ExecutionReport, ProgramExecutor};
+use super::users::{self, ResolvedUser};
+use super::{ShimError, StartAnswer, StoredContainer, oci, rootfs};
+use crate::cgroup::Group;
+use crate::contract::{Exit, LogStream, Started};
+use crate::disk::{ContainerDirectory, Durability, create_json, read_json, write_json};
+use crate::error::with_causes;
+use crate::logs::{LogWriter, RotationLimits};
+use crate::process::ProcessIdentity;
+use crate::root::Root;
+
+/// libcontainer's name for the container. Its directory is ours alone, so any name does.
+pub(super) const OCI_ID: &str = "c";
+const OUTPUT_BYTES: usize = 64 * 1024;
+/// When the container has ended its output ends too; this only bounds how long something odd can hold it open.
+const DRAIN_MILLISECONDS: u16 = 1_000;
+/// Docker's and runc's code for a container that could not be started.
+const CANNOT_START_CODE: i32 = 128;
+/// A shell's codes for a program that is missing or may not be executed.
+const NOT_FOUND_CODE: i32 = 127;
+
+/// The shim's whole life.
+pub(super) fn run(directory: PathBuf) -> Result<(), ShimError> {
+    let directory = ContainerDirectory::new(directory);
+    let clock = Clock::system();
+    let container: StoredContainer = read_json(&directory.container())
+        .map_err(ShimError::system("container.json"))?
+        .ok_or_else(|| ShimError::Container("there is no such container".to_owned()))?;
+    // A terminal or an interrupt of the agent's session is none of ours. It fails when we lead one already.
+    let _ = setsid();
+    let identity =
+        ProcessIdentity::of_this_process().map_err(ShimError::system("shim identity"))?;
+    create_json(&directory.shim(), &identity).map_err(ShimError::system("shim.json"))?;
+    nix::sys::prctl::set_child_subreaper(true).map_err(ShimError::system("subreaper"))?;
+    let group = Group::new(&container.group);
+    let exit = match launch(&directory, &container, &clock) {
+        Ok(running) => {
+            answer(&StartAnswer::Started(running.started));
+            running.supervise(&clock, &group)
+        }
+        Err(error) => {
+            answer(&match &error {
+                ShimError::NotExecutable(reason) => StartAnswer::NotExecutable(reason.clone()),
+                other => StartAnswer::Failed(other.to_string()),
+            });
+            let code = if matches!(error, ShimError::NotExecutable(_)) {
+                NOT_FOUND_CODE
+            } else {
+                CANNOT_START_CODE
+            };
+            Exit {
+                code,
+                signal: None,
+                oom_killed: false,
+                at: clock.now(),
+                error: Some(error.to_string()),
+            }
+        }
+    };
+    write_json(&directory.exit(), &exit, Durability::Synced)
+        .map_err(ShimError::system("exit.json"))?;
+    group.remove().map_err(ShimError::system("control group"))
+}
+
+/// A container whose program runs.
+struct Running {
+    started: Started,
+    signals: SignalFd,
+    stdout: Option<File>,
+    stderr: Option<File>,
+    log: LogWriter,
+}
+
+fn launch(
+    directory: &ContainerDirectory,
+    container: &StoredContainer,
+    clock: &Clock,
+) -> Result<Running, ShimError> {
+    let log = LogWriter::create(directory.clone(), RotationLimits::default())
+        .map_err(ShimError::system("log"))?;
+    let network = container
+        .spec
+        .network_namespace
+        .as_deref()
+        .map(File::open)
+        .transpose();
+    let network = network.map_err(ShimError::system("network namespace"))?;
+    rootfs::enter_own_mounts()?;
+    rootfs::mount_overlay(directory, container)?;
+    // The path that the agent knows leads nowhere from in here; the descriptor still does.
+    let network_path = network
+        .as_ref()
+        .map(|file| format!("/proc/self/fd/{}", file.as_raw_fd()));
+    write_config(directory, container, network_path.as_deref())?;
+
+    let signals = watch_children()?;
+    let (stdout, container_stdout) = pipe()?;
+    let (stderr, container_stderr) = pipe()?;
+    let (executor, report) = ProgramExecutor::new(container.spec.init)?;
+    let pid = create_and_start(
+        directory,
+        executor,
+        report,
+        container_stdout,
+        container_stderr,
+    )?;
+    // Reached by whoever runs out of memory, the shim is the last that should go: its container would be lost.
+    let _ = fs::write("/proc/self/oom_score_adj", "-999");
+    let started = Started {
+        pid,
+        started_at: clock.now(),
+    };
+    let identity = ProcessIdentity::of(pid);
+    // It may have ended already; then its end is told by the exit alone.
+    if let Ok(identity) = identity {
+        let state = RunningState { identity, started };
+        write_json(&directory.state(), &state, Durability::ThisBoot)
+            .map_err(ShimError::system("state.json"))?;
+    }
+    Ok(Running {
+        started,
+        signals,
+        stdout: Some(stdout.into()),
+        stderr: Some(stderr.into()),
+        log,
+    })
+}
+
+/// `state.json`.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct RunningState {
+    pub identity: ProcessIdentity,
+    pub started: Started,
+}
+
+fn write_config(
+    directory: &ContainerDirectory,
+    container: &StoredContainer,
+    network: Option<&str>,
+) -> Result<(), ShimError> {
+    let root = Root::open(&directory.rootfs()).map_err(ShimError::system("rootfs"))?;
+    let user = resolve_user(&root, container.spec.user.as_deref())?;
+    // As Docker does when it is not in the image.
+    root.make_directory(Path::new(oci::working_directory(&container.spec)))
+        .map_err(ShimError::system("working directory"))?;
+    let config = oci::config(
+        &container.spec,
+        &user,
+        &container.group,
+        &directory.rootfs(),
+        network,
+    );
+    write_json(&directory.config(), &config, Durability::ThisBoot)
+        .map_err(ShimError::system("config.json"))
+}
+
+pub(super) fn resolve_user(root: &Root, user: Option<&str>) -> Result<ResolvedUser, ShimError> {
+    let read = |path| {
+        root.read(path)
+            .map_err(ShimError::system("the image's accounts"))
+    };
+    users::resolve(user, &read("etc/passwd")?, &read("etc/group")?).map_err(ShimError::Container)
+}
+
+fn create_and_start(
+    directory: &ContainerDirectory,
+    executor: ProgramExecutor,
+    report: ExecutionReport,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+) -> Result<i32, ShimError> {
+    let failed =
+        |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
+    fs::create_dir_all(directory.oci()).map_err(ShimError::system("oci"))?;
+    let mut container = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
+        .with_executor(executor)
+        .with_root_path(directory.oci())
+        .map_err(failed)?
+        .with_stdout(stdout)
+        .with_stderr(stderr)
+        .as_init(directory.path())
+        .with_systemd(false)
+        .as_sibling(false)
+        .build()
+        .map_err(failed)?;
+    let pid = container
+        .pid()
+        .ok_or_else(|| ShimError::Container("the container has no process".to_owned()))?;
+    container.start().map_err(failed)?;
+    report.wait()?;
+    Ok(pid.as_raw())
+}
+
+pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), ShimError> {
+    pipe2(OFlag::O_CLOEXEC).map_err(ShimError::system("pipe"))
+}
+
+pub(super) fn watch_children() -> Result<SignalFd, ShimError> {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGCHLD);
+    // Who ends the agent's session means the agent: a shim goes when its container has gone.
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM] {
+        set.add(signal);
+    }
+    set.thread_block()
+        .map_err(ShimError::system("signal mask"))?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(ShimError::system("signalfd"))
+}
+
+/// Tells the agent, which may be gone, and lets go of the pipe to it.
+fn answer(answer: &StartAnswer) {
+    let text = serde_json::to_vec(answer).expect("the answer has only string keys");
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(&text).and_then(|()| stdout.flush());
+    if let Ok(null) = File::options().write(true).open("/dev/null") {
+        let _ = dup2_stdout(null.as_fd());
+    }
+}
+
+impl Running {
+    fn supervise(mut self, clock: &Clock, group: &Group<'_>) -> Exit {
+        loop {
+            self.poll(PollTimeout::NONE, clock);
+            if let Some(status) = self.reap() {
+                let at = clock.now();
+                let oom_killed = group.oom_kills() > 0;
+                self.drain(clock);
+                let (code, signal) = match status {
+                    WaitStatus::Signaled(_, signal, _) => {
+                        (128 + signal as i32, Some(signal as i32))
+                    }
+                    WaitStatus::Exited(_, code) => (code, None),
+                    _ => (0, None),
+                };
+                return Exit {
+                    code,
+                    signal,
+                    oom_killed,
+                    at,
+                    error: None,
+                };
+            }
+        }
+    }
+
+    /// Reaps everything, for orphans of `exec` come here; answers when it was the container's first process.
+    fn reap(&mut self) -> Option<WaitStatus> {
+        while let Ok(Some(_)) = self.signals.read_signal() {}
+        let mut ended = None;
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..)))
+                    if status.pid() == Some(Pid::from_raw(self.started.pid)) =>
+                {
+                    ended = Some(status);
+                }
+                Ok(WaitStatus::StillAlive) => return ended,
+                Err(Errno::EINTR) | Ok(_) => {}
+                Err(_) => return ended,
+            }
+        }
+    }
+
+    /// Waits for output or for the end of a process, and copies the output. Tells whether anything came.
+    fn poll(&mut self, timeout: PollTimeout, clock: &Clock) -> bool {
+        let closed: Option<BorrowedFd<'_>> = None;
+        let output_ready = {
+            let stdout = self.stdout.as_ref().map(AsFd::as_fd).or(closed);
+            let stderr = self.stderr.as_ref().map(AsFd::as_fd).or(closed);
+            let signals = self.signals.as_fd();
+            let mut descriptors: Vec<PollFd<'_>> = [Some(signals), stdout, stderr]
+                .into_iter()
+                .flatten()
+                .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
+                .collect();
+            match poll(&mut descriptors, timeout) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(Errno::EINTR) => return true,
+                Err(_) => return false,
+            }
+            let ready = |at: usize| {
+                descriptors
+                    .get(at)
+                    .is_some_and(|descriptor| descriptor.any().unwrap_or(false))
+            };
+            let stderr_at = if stdout.is_some() { 2 } else { 1 };
+            [
+                stdout.is_some() && ready(1),
+                stderr.is_some() && ready(stderr_at),
+            ]
+        };
+        if output_ready[0] {
+            copy(&mut self.stdout, &mut self.log, LogStream::Stdout, clock);
+        }
+        if output_ready[1] {
+            copy(&mut self.stderr, &mut self.log, LogStream::Stderr, clock);
+        }
+        true
+    }
+
+    fn drain(&mut self, clock: &Clock) {
+        while self.stdout.is_some() || self.stderr.is_some() {
+            if !self.poll(PollTimeout::from(DRAIN_MILLISECONDS), clock) {
+                break;
+            }
+            while let Ok(Some(_)) = self.signals.read_signal() {}
+        }
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            report(self.log.end_stream(stream, clock.now()));
+        }
+    }
+}
+
+fn copy(pipe: &mut Option<File>, log: &mut LogWriter, stream: LogStream, clock: &Clock) {
+    let Some(file) = pipe else { return };
+    let mut buffer = [0; OUTPUT_BYTES];
+    match file.read(&mut buffer) {
+        Ok(0) => *pipe = None,
+        // A full disk must not stop the container; it costs lines, which is said.
+        Ok(length) => report(log.write(stream, &buffer[..length], clock.now())),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        Err(_) => *pipe = None,
+    }
+}
+
+fn report(written: io::Result<()>) {
+    if let Err(error) = written {
+        eprintln!("log: {error}");
+    }
+}
+
+/// The configuration that the container was started with.
+pub(super) fn read_config(directory: &Path) -> Result<serde_json::Value, ShimError> {
+    read_json(&ContainerDirectory::new(directory.to_owned()).config())
+        .map_err(ShimError::system("config.json"))?
+        .ok_or_else(|| ShimError::Container("the container was not started".to_owned()))
+}

@@ -1,0 +1,181 @@
+//! What a program sees: its user, files, limits, privileges.
+
+use runtime::{ContainerSpec, Mount, Runtime, TaskGroup, Tmpfs, Ulimit};
+
+use crate::fixture::Fixture;
+
+#[tokio::test]
+async fn environment_user_and_directory() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let spec = ContainerSpec {
+        user: Some("app".to_owned()),
+        working_directory: Some("/made/for/me".to_owned()),
+        environment: vec![pair("A", "1"), pair("B", "two words"), pair("A", "2")],
+        ..fixture.shell(
+            "c",
+            "echo $A,$B,$HOME,$HOSTNAME,$PATH; pwd; id -u; id -G; hostname; echo $$",
+        )
+    };
+    let (exit, log) = fixture.run(spec).await;
+    assert_eq!(exit.code, 0, "{log}");
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(
+        log,
+        format!("2,two words,/home/app,box,{path}\n/made/for/me\n1000\n1001 44\nbox\n1\n")
+    );
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn layers_are_seen_as_one() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let script = "ls /etc; ls /data; echo x > /data/own; ls /data; ls -d /tmp";
+    let (_, log) = fixture.run(fixture.shell("c", script)).await;
+    assert_eq!(log, "group\npasswd\nseen\nown\nseen\n/tmp\n");
+    let (_, other) = fixture.run(fixture.shell("d", "ls /data")).await;
+    assert_eq!(other, "seen\n", "what one container writes is its own");
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn mounts_files_and_read_only_roots() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let volume = fixture.data().join("volume");
+    let hosts = fixture.data().join("hosts");
+    std::fs::create_dir(&volume).unwrap();
+    std::fs::write(&hosts, "127.0.0.1 localhost\n").unwrap();
+    let mount = |destination: &str, read_only| Mount {
+        source: volume.clone(),
+        destination: destination.to_owned(),
+        read_only,
+    };
+    let spec = ContainerSpec {
+        readonly_root: true,
+        hosts: Some(hosts),
+        mounts: vec![mount("/rw", false), mount("/ro", true)],
+        tmpfs: vec![Tmpfs { destination: "/scratch".to_owned(), size_bytes: Some(1 << 20), options: vec![] }],
+        ..fixture.shell(
+            "c",
+            "cat /etc/hosts; echo 1 > /rw/f && cat /ro/f; echo 2 > /ro/f; echo 3 > /f; echo 4 > /scratch/f && cat /scratch/f",
+        )
+    };
+    let (_, log) = fixture.run(spec).await;
+    let expected = ["127.0.0.1 localhost", "1", "4"];
+    assert!(
+        expected
+            .iter()
+            .all(|line| log.lines().any(|found| found == *line)),
+        "{log}"
+    );
+    assert_eq!(log.matches("Read-only file system").count(), 2, "{log}");
+    assert_eq!(std::fs::read_to_string(volume.join("f")).unwrap(), "1\n");
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn privileges_are_dockers() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let script = "cat /proc/self/status; echo x > /proc/sys/kernel/hostname; ls /sys/fs/cgroup; cat /proc/kcore; ls /proc";
+    let (_, log) = fixture.run(fixture.shell("c", script)).await;
+    // Docker's 14 capabilities, and none that is inherited.
+    assert!(
+        log.contains("CapEff:\t00000000a80425fb\n") && log.contains("CapInh:\t0000000000000000\n"),
+        "{log}"
+    );
+    assert!(log.contains("Read-only file system"), "{log}");
+    assert!(log.contains("SigBlk:\t0000000000000000\n"), "{log}");
+    let ignored = log
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:\t"))
+        .unwrap();
+    let sigpipe = 1 << (13 - 1);
+    assert_eq!(
+        u64::from_str_radix(ignored, 16).unwrap() & sigpipe,
+        0,
+        "Rust's own choice is handed on"
+    );
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn limits_are_set() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let spec = ContainerSpec {
+        ulimits: vec![Ulimit {
+            name: "nofile".to_owned(),
+            soft: 77,
+            hard: 99,
+        }],
+        cpu_quota_millicpus: Some(500),
+        memory_limit_bytes: Some(64 << 20),
+        pids_limit: Some(20),
+        shared_memory_bytes: Some(1 << 20),
+        ..fixture.shell("c", "ulimit -Sn; ulimit -Hn; echo ready; exec sleep 100")
+    };
+    fixture.start(spec).await;
+    fixture.await_line("c", "ready").await;
+    let stats = fixture.runtime.stats("c").await.unwrap();
+    assert_eq!(stats.memory_limit_bytes, Some(64 << 20));
+    fixture.runtime.stop("c", "KILL", 1).await.unwrap();
+    assert_eq!(fixture.log("c").await, "77\n99\nready\n");
+    fixture.finish().await;
+}
+
+/// Fills memory: busybox `tail` keeps its last line, and this one has no end.
+const MEMORY_HOG: &str = "tail /dev/zero";
+
+#[tokio::test]
+async fn running_out_of_memory_is_told() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let spec = ContainerSpec {
+        memory_limit_bytes: Some(16 << 20),
+        ..fixture.shell("c", &format!("exec {MEMORY_HOG}"))
+    };
+    let (exit, _) = fixture.run(spec).await;
+    assert_eq!(
+        (exit.code, exit.signal, exit.oom_killed),
+        (137, Some(9), true)
+    );
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn a_task_is_bounded_as_a_whole() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let group = TaskGroup {
+        task_id: "task".to_owned(),
+        cpu_shares: Some(256),
+        cpu_quota_millicpus: Some(250),
+        memory_limit_bytes: Some(16 << 20),
+    };
+    fixture
+        .runtime
+        .create_task_group(group.clone())
+        .await
+        .unwrap();
+    fixture.runtime.create_task_group(group).await.unwrap();
+    let (exit, _) = fixture
+        .run(fixture.shell("c", &format!("exec {MEMORY_HOG}")))
+        .await;
+    assert_eq!(
+        (exit.code, exit.oom_killed),
+        (137, true),
+        "the container has no limit of its own"
+    );
+    fixture.finish().await;
+}
