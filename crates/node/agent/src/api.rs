@@ -1,6 +1,7 @@
 //! The agent's calls of the server's APIs, signed as the node.
 
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use api_ecr::operations::GetAuthorizationToken;
 use api_ecr::types::GetAuthorizationTokenRequest;
@@ -21,6 +22,8 @@ use runtime::RegistryAuth;
 use crate::backoff::Backoff;
 use crate::error::AgentError;
 use crate::node_identity::NodeIdentity;
+
+const SUBMIT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The server, seen as this node. When the node joins again, its credentials are replaced in place.
 pub struct Api {
@@ -138,8 +141,19 @@ impl Api {
         })
     }
 
-    /// Tries until the server took it or refused it for good.
+    /// Tries until the server took it or refused it for good; a day is as long as anybody waits (agent protocol §1.3).
     pub async fn submit_until_answered(&self, request: SubmitTaskStateChangeRequest) {
+        if self
+            .clock
+            .timeout(SUBMIT_PATIENCE, self.submit(&request))
+            .await
+            .is_err()
+        {
+            tracing::error!(task = ?request.task, status = ?request.status, "a state change was given up");
+        }
+    }
+
+    async fn submit(&self, request: &SubmitTaskStateChangeRequest) {
         let mut backoff = Backoff::submit();
         loop {
             let error = match self

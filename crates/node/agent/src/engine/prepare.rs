@@ -19,6 +19,7 @@ pub struct Prepared {
 }
 
 /// The address that awsvpc tasks have, as the payload says.
+#[derive(Clone)]
 struct Interface {
     network: TaskNetwork,
     hostname: String,
@@ -56,15 +57,16 @@ pub async fn prepare(
             }
         }
     };
-    let ((), network_namespace) = tokio::try_join!(group, network)?;
     let directory = node.task_directory(&task_id);
+    let (for_files, of_files) = (Arc::clone(&task), interface.clone());
     let writing = node
         .clock
-        .spawn_blocking(move || write_files(&directory, &task, interface.as_ref(), &hosts));
-    let written = writing
-        .await
-        .map_err(|error| failed("files of the task", &error))?;
-    written.map_err(|error| failed("files of the task", &error))?;
+        .spawn_blocking(move || write_files(&directory, &for_files, of_files.as_ref(), &hosts));
+    let written = async {
+        let written = writing.await.map_err(std::io::Error::other).flatten();
+        written.map_err(|error| failed("files of the task", &error))
+    };
+    let ((), network_namespace, ()) = tokio::try_join!(group, network, written)?;
     Ok(Prepared { network_namespace })
 }
 
