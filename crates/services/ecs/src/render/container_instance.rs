@@ -60,11 +60,8 @@ fn registered(record: &ContainerInstanceRecord) -> Vec<Resource> {
     vec![
         integer("CPU", record.cpu_units),
         integer("MEMORY", record.memory_mib),
-        ports("PORTS", record.reserved_tcp_ports.iter().copied().collect()),
-        ports(
-            "PORTS_UDP",
-            record.reserved_udp_ports.iter().copied().collect(),
-        ),
+        ports("PORTS", record.reserved_tcp_ports.clone()),
+        ports("PORTS_UDP", record.reserved_udp_ports.clone()),
     ]
 }
 

@@ -69,7 +69,7 @@ async fn a_container_instance_from_first_to_last() {
         (cpu.name.as_deref(), cpu.integer_value),
         (Some("CPU"), Some(2048))
     );
-    assert_eq!(listed(&world, None).await, [arn.clone()]);
+    assert_eq!(listed(&world, None).await, std::slice::from_ref(&arn));
     assert!(listed(&world, Some("DRAINING")).await.is_empty());
 
     let deregister = DeregisterContainerInstanceRequest {
