@@ -124,17 +124,21 @@ pub struct Server<S>(pub Arc<S>);
 impl<S> Service for Server<S>
 where
     S: Handle<operations::CreateCluster>
+        + Handle<operations::CreateService>
         + Handle<operations::DeleteCluster>
+        + Handle<operations::DeleteService>
         + Handle<operations::DeregisterContainerInstance>
         + Handle<operations::DeregisterTaskDefinition>
         + Handle<operations::DescribeCapacityProviders>
         + Handle<operations::DescribeClusters>
         + Handle<operations::DescribeContainerInstances>
+        + Handle<operations::DescribeServices>
         + Handle<operations::DescribeTaskDefinition>
         + Handle<operations::DescribeTasks>
         + Handle<operations::DiscoverPollEndpoint>
         + Handle<operations::ListClusters>
         + Handle<operations::ListContainerInstances>
+        + Handle<operations::ListServices>
         + Handle<operations::ListTagsForResource>
         + Handle<operations::ListTaskDefinitionFamilies>
         + Handle<operations::ListTaskDefinitions>
@@ -151,6 +155,7 @@ where
         + Handle<operations::UntagResource>
         + Handle<operations::UpdateCluster>
         + Handle<operations::UpdateClusterSettings>
+        + Handle<operations::UpdateService>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -163,7 +168,9 @@ where
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
         match call.operation.name {
             "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
+            "CreateService" => wire::serve::<operations::CreateService, S>(&self.0, call),
             "DeleteCluster" => wire::serve::<operations::DeleteCluster, S>(&self.0, call),
+            "DeleteService" => wire::serve::<operations::DeleteService, S>(&self.0, call),
             "DeregisterContainerInstance" => {
                 wire::serve::<operations::DeregisterContainerInstance, S>(&self.0, call)
             }
@@ -177,6 +184,7 @@ where
             "DescribeContainerInstances" => {
                 wire::serve::<operations::DescribeContainerInstances, S>(&self.0, call)
             }
+            "DescribeServices" => wire::serve::<operations::DescribeServices, S>(&self.0, call),
             "DescribeTaskDefinition" => {
                 wire::serve::<operations::DescribeTaskDefinition, S>(&self.0, call)
             }
@@ -188,6 +196,7 @@ where
             "ListContainerInstances" => {
                 wire::serve::<operations::ListContainerInstances, S>(&self.0, call)
             }
+            "ListServices" => wire::serve::<operations::ListServices, S>(&self.0, call),
             "ListTagsForResource" => {
                 wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
             }
@@ -224,6 +233,7 @@ where
             "UpdateClusterSettings" => {
                 wire::serve::<operations::UpdateClusterSettings, S>(&self.0, call)
             }
+            "UpdateService" => wire::serve::<operations::UpdateService, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

@@ -91,8 +91,9 @@ pub async fn run<L: Loop>(
 #[derive(Default)]
 struct Work {
     dirty: BTreeSet<String>,
-    /// Keys to look at again, by time.
+    /// Keys to look at again, by time; each key once.
     later: BTreeSet<(UnixMillis, String)>,
+    later_of: BTreeMap<String, UnixMillis>,
     /// Errors in a row, by key.
     errors: BTreeMap<String, u32>,
 }
@@ -121,6 +122,7 @@ impl Work {
                 return;
             }
             let (_, key) = self.later.pop_first().expect("first() was Some");
+            self.later_of.remove(&key);
             self.dirty.insert(key);
         }
     }
@@ -129,12 +131,21 @@ impl Work {
         self.later.first().map(|(due, _)| *due)
     }
 
+    /// The newest look at a key says when to look again; what earlier ones said no longer counts.
+    fn look_again(&mut self, key: String, at: UnixMillis) {
+        self.later_of.insert(key.clone(), at);
+        self.later.insert((at, key));
+    }
+
     async fn reconcile<L: Loop>(&mut self, this: &L, key: String, clock: &Clock) {
+        if let Some(at) = self.later_of.remove(&key) {
+            self.later.remove(&(at, key.clone()));
+        }
         match this.reconcile(&key).await {
             Ok(next) => {
                 self.errors.remove(&key);
                 if let Next::At(at) = next {
-                    self.later.insert((at, key));
+                    self.look_again(key, at);
                 }
             }
             Err(error) => {
@@ -144,7 +155,7 @@ impl Work {
                     .saturating_mul(1 << (*count - 1).min(10))
                     .min(RETRY_LONGEST);
                 tracing::warn!(r#loop = L::NAME, %key, %error, retry_in = ?pause, "reconcile failed");
-                self.later.insert((clock.now() + pause, key));
+                self.look_again(key, clock.now() + pause);
             }
         }
     }

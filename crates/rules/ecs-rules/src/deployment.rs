@@ -137,9 +137,9 @@ pub fn launch_delay(failed_tasks: i32) -> Duration {
     }
 }
 
-/// Whether this failure is the one that makes the service "unable to consistently start tasks".
-pub fn is_newly_impaired(failed_tasks: i32) -> bool {
-    failed_tasks == IMPAIRED_AFTER
+/// Whether the service is "unable to consistently start tasks".
+pub fn is_impaired(failed_tasks: i32) -> bool {
+    failed_tasks >= IMPAIRED_AFTER
 }
 
 /// Plans one service.

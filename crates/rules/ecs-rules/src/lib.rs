@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod deployment;
 pub mod node;
 pub mod refusal;
+pub mod service;
 pub mod task_definition;
 pub mod task_overrides;
 pub mod task_state;

@@ -16,6 +16,7 @@ mod operations;
 pub mod records;
 mod render;
 mod report;
+mod service_events;
 mod tasks;
 mod usage;
 

@@ -4,6 +4,7 @@ mod archive;
 mod expire_tokens;
 mod lost_node;
 mod place_waiting;
+mod service_scheduler;
 
 use std::sync::Arc;
 
@@ -37,6 +38,15 @@ impl Ecs {
                 "place-waiting",
                 Box::pin(kit::loops::run(
                     place_waiting::PlaceWaiting(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+            run(
+                "service-scheduler",
+                Box::pin(kit::loops::run(
+                    service_scheduler::ServiceScheduler::new(Arc::clone(self)),
                     store.clone(),
                     clock.clone(),
                     shutdown.clone(),

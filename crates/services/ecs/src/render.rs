@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod container_instance;
+pub(crate) mod service;
 pub(crate) mod tags;
 pub(crate) mod task;
 pub(crate) mod task_definition;

@@ -2,6 +2,7 @@
 //!
 //! A task is made, placed and given its address in one transaction, so that its start costs the server one commit.
 
+mod failures;
 mod make;
 mod pool;
 
@@ -186,8 +187,11 @@ pub(crate) fn abandon(
     true
 }
 
-/// Writes a task's record; a STOPPED one gives its address back.
+/// Writes a task's record; a STOPPED one gives its address back, and the deployment learns how its task fared.
 pub(crate) fn write(tx: &mut Tx<'_>, task: TaskRecord) {
+    if let Some(before) = tx.get::<TaskRecord>(&task.key()) {
+        failures::count(tx, &before, &task);
+    }
     if task.last_status == TaskStatus::Stopped {
         assign::release(tx, &task);
     }

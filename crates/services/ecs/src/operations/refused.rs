@@ -1,7 +1,9 @@
 //! Fields of requests that ask for what Gantry does not have yet. The tables are the check, and `docs/coverage.md` is
 //! made from them.
 
-use api_ecs::types::RunTaskRequest;
+use api_ecs::types::{
+    CreateServiceRequest, DeploymentConfiguration, RunTaskRequest, UpdateServiceRequest,
+};
 use wire::Error;
 
 /// A field that is refused when its value asks for something.
@@ -26,6 +28,133 @@ pub(crate) const RUN_TASK: &[Refused<RunTaskRequest>] = &[
     },
 ];
 
+/// What CreateService and UpdateService have in common.
+macro_rules! service_table {
+    ($name:ident, $request:ty) => {
+        // coverage: CreateService, UpdateService
+        pub(crate) const $name: &[Refused<$request>] = &[
+            Refused {
+                path: "loadBalancers",
+                why: "Gantry has no load balancer",
+                asks: |input| input.load_balancers.iter().flatten().count() > 0,
+            },
+            Refused {
+                path: "serviceRegistries",
+                why: "Gantry has no Cloud Map",
+                asks: |input| input.service_registries.iter().flatten().count() > 0,
+            },
+            Refused {
+                path: "serviceConnectConfiguration",
+                why: "Gantry has no Service Connect",
+                asks: |input| {
+                    let configuration = input.service_connect_configuration.as_ref();
+                    configuration.is_some_and(|configuration| configuration.enabled != Some(false))
+                },
+            },
+            Refused {
+                path: "volumeConfigurations",
+                why: "Gantry has no EBS",
+                asks: |input| input.volume_configurations.iter().flatten().count() > 0,
+            },
+            Refused {
+                path: "vpcLatticeConfigurations",
+                why: "Gantry has no VPC Lattice",
+                asks: |input| input.vpc_lattice_configurations.iter().flatten().count() > 0,
+            },
+            Refused {
+                path: "gatewayConnectors",
+                why: "Gantry has no gateways",
+                asks: |input| input.gateway_connectors.iter().flatten().count() > 0,
+            },
+            Refused {
+                path: "monitoring",
+                why: "Gantry collects no metrics of services",
+                asks: |input| {
+                    let metrics = input.monitoring.iter();
+                    metrics
+                        .flat_map(|monitoring| monitoring.metric_configurations.iter().flatten())
+                        .count()
+                        > 0
+                },
+            },
+            Refused {
+                path: "enableExecuteCommand",
+                why: "ECS Exec is not built",
+                asks: |input| input.enable_execute_command == Some(true),
+            },
+            Refused {
+                path: "deploymentConfiguration.deploymentCircuitBreaker",
+                why: "the circuit breaker is not built",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        let breaker = configuration.deployment_circuit_breaker.as_ref();
+                        breaker.is_some_and(|breaker| breaker.enable == Some(true))
+                    })
+                },
+            },
+            Refused {
+                path: "deploymentConfiguration.alarms",
+                why: "Gantry has no CloudWatch alarms",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        let alarms = configuration.alarms.as_ref();
+                        alarms.is_some_and(|alarms| alarms.enable == Some(true))
+                    })
+                },
+            },
+            Refused {
+                path: "deploymentConfiguration.lifecycleHooks",
+                why: "deployments have no stages",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        configuration.lifecycle_hooks.iter().flatten().count() > 0
+                    })
+                },
+            },
+            Refused {
+                path: "deploymentConfiguration.bakeTimeInMinutes",
+                why: "deployments do not bake",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        configuration.bake_time_in_minutes.unwrap_or_default() != 0
+                    })
+                },
+            },
+            Refused {
+                path: "deploymentConfiguration.linearConfiguration",
+                why: "deployments are ROLLING only",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        configuration.linear_configuration.is_some()
+                    })
+                },
+            },
+            Refused {
+                path: "deploymentConfiguration.canaryConfiguration",
+                why: "deployments are ROLLING only",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        configuration.canary_configuration.is_some()
+                    })
+                },
+            },
+            Refused {
+                path: "deploymentConfiguration.earlySuccessCriteria",
+                why: "a deployment is complete when all its tasks are healthy",
+                asks: |input| {
+                    asked(&input.deployment_configuration, |configuration| {
+                        let criteria = configuration.early_success_criteria.as_ref();
+                        criteria.is_some_and(|criteria| criteria.enable == Some(true))
+                    })
+                },
+            },
+        ];
+    };
+}
+
+service_table!(CREATE_SERVICE, CreateServiceRequest);
+service_table!(UPDATE_SERVICE, UpdateServiceRequest);
+
 /// Refuses the first field that asks for something we do not have, by its name.
 pub(crate) fn check<T>(table: &[Refused<T>], input: &T) -> Result<(), Error> {
     match table.iter().find(|refused| (refused.asks)(input)) {
@@ -34,4 +163,11 @@ pub(crate) fn check<T>(table: &[Refused<T>], input: &T) -> Result<(), Error> {
             Err(ecs_rules::Refusal::unsupported_field(refused.path, refused.why).into())
         }
     }
+}
+
+fn asked(
+    configuration: &Option<DeploymentConfiguration>,
+    asks: impl Fn(&DeploymentConfiguration) -> bool,
+) -> bool {
+    configuration.as_ref().is_some_and(asks)
 }

@@ -231,7 +231,8 @@ fn response<'a>(
     }
 }
 
-fn definition(
+/// The definition that new tasks may be made of.
+pub(super) fn definition(
     head: &Head,
     caller: &Caller,
     argument: Option<&str>,

@@ -7,6 +7,7 @@ use state::{Index, Record};
 use wire::Stored;
 
 use super::{StrategyItem, Tags};
+use crate::launch::Plan;
 
 /// A service with the replica strategy.
 ///
@@ -35,6 +36,8 @@ pub struct ServiceRecord {
     /// Newest first: the PRIMARY, then ACTIVE ones until their tasks are gone.
     pub deployments: Vec<DeploymentRecord>,
     pub steady_state_reported_at: Option<UnixMillis>,
+    /// Number of its first event; those before belong to a deleted service of the same name.
+    pub first_event: i64,
     /// Of the CreateService request that made it: the same one again is answered, another is refused.
     pub creation_fingerprint: String,
     pub tags: Tags,
@@ -123,6 +126,29 @@ impl ServiceRecord {
         self.deployments
             .iter()
             .find(|deployment| deployment.role == DeploymentRole::Primary)
+    }
+
+    pub(crate) fn primary_mut(&mut self) -> Option<&mut DeploymentRecord> {
+        self.deployments
+            .iter_mut()
+            .find(|deployment| deployment.role == DeploymentRole::Primary)
+    }
+}
+
+impl TaskSpec {
+    pub(crate) fn plan(&self) -> Plan {
+        match &self.launch_type {
+            Some(launch_type) => Plan::LaunchType(launch_type.clone()),
+            None => Plan::Strategy(self.capacity_provider_strategy.clone()),
+        }
+    }
+
+    /// What UpdateService changes by a new deployment; the rest holds for new tasks of the present one
+    /// ("This parameter triggers a new service deployment" in the model).
+    pub(crate) fn differs_for_deployment(&self, other: &Self) -> bool {
+        (&self.family, self.revision) != (&other.family, other.revision)
+            || self.platform_version != other.platform_version
+            || self.network_configuration != other.network_configuration
     }
 }
 

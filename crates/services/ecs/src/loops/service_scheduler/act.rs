@@ -1,0 +1,288 @@
+//! Carries one plan out, as far as one transaction reaches. What is left over is planned again at once: the change to
+//! the tasks wakes the loop.
+
+use std::collections::HashMap;
+
+use clock::UnixMillis;
+use ecs_rules::{
+    deployment::{Stop, StopCause, Wait},
+    task_state::stop_code,
+};
+use kit::LoopError;
+use placement::Strategy;
+use state::{Record, Tx};
+
+use super::look::{self, Look};
+use crate::{
+    Ecs,
+    launch::{self, Plan},
+    records::{
+        DeploymentRecord, DesiredStatus, RolloutState, ServiceRecord, ServiceStatus, Tags,
+        TaskDefinitionRecord, TaskRecord,
+    },
+    service_events as events,
+    tasks::{self, Creation, NewTask},
+};
+
+/// A new task is two rows with its address, a stopped one is one; the service, its events and those that make room
+/// for them are a dozen. Together they stay below the hundred rows of a transaction.
+const STARTS_AT_ONCE: usize = 25;
+const STOPS_AT_ONCE: usize = 30;
+
+pub(super) fn act(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    look: &Look,
+    now: UnixMillis,
+) -> Result<(), LoopError> {
+    let plan = &look.plan;
+    let all_stopped = stop(ecs, tx, service, &plan.stop, now);
+    // Room for new tasks may come from those that stop in the same plan.
+    if all_stopped && plan.start > 0 {
+        start(
+            ecs,
+            tx,
+            service,
+            usize::try_from(plan.start).unwrap_or(0),
+            now,
+        )?;
+    }
+    if plan.start > 0 || !plan.stop.is_empty() {
+        service.steady_state_reported_at = None;
+    }
+    if plan.inactive {
+        service.status = ServiceStatus::Inactive;
+        service.deployments.clear();
+        service.updated_at = now;
+        service.version += 1;
+        return Ok(());
+    }
+    service
+        .deployments
+        .retain(|deployment| !plan.drop_deployments.contains(&deployment.id));
+    if plan.complete {
+        complete(ecs, tx, service, now);
+    }
+    if plan.steady && look::is_steady_state_due(service, now) {
+        events::add(ecs, tx, service, events::STEADY);
+        service.steady_state_reported_at = Some(now);
+    }
+    if plan.waits_for.contains(&Wait::Percentages) && service.deployments.len() > 1 {
+        events::add_once(ecs, tx, service, events::BLOCKED);
+    }
+    if look.is_newly_impaired(service) {
+        events::add(ecs, tx, service, &events::impaired());
+        if let Some(primary) = service.primary_mut() {
+            primary.impaired_reported = true;
+        }
+    }
+    Ok(())
+}
+
+fn complete(ecs: &Ecs, tx: &mut Tx<'_>, service: &mut ServiceRecord, now: UnixMillis) {
+    let Some(primary) = service.primary_mut() else {
+        return;
+    };
+    let id = primary.id.clone();
+    primary.rollout_state = RolloutState::Completed;
+    primary.rollout_state_reason = format!("ECS deployment {id} completed.");
+    primary.updated_at = now;
+    events::add(ecs, tx, service, &events::completed(&id));
+}
+
+/// True when nothing is left to stop.
+fn stop(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &ServiceRecord,
+    stops: &[Stop],
+    now: UnixMillis,
+) -> bool {
+    let mut stopped = vec![];
+    for stop in stops.iter().take(STOPS_AT_ONCE) {
+        let reason = stopped_reason(service, &stop.cause);
+        if tasks::stop(
+            tx,
+            &stop.key,
+            stop_code::SERVICE_SCHEDULER_INITIATED,
+            &reason,
+            now,
+        ) {
+            stopped.push(id_of(&stop.key));
+        }
+    }
+    if !stopped.is_empty() {
+        events::add(ecs, tx, service, &events::stopped(&stopped));
+    }
+    stops.len() <= STOPS_AT_ONCE
+}
+
+fn stopped_reason(service: &ServiceRecord, cause: &StopCause) -> String {
+    let scaling = |id: &str| format!("Scaling activity initiated by (deployment {id})");
+    match cause {
+        StopCause::Scaling { deployment_id } => scaling(deployment_id),
+        StopCause::FailedHealthChecks => "Task failed container health checks".into(),
+        StopCause::ServiceDeleted => {
+            let primary = service.primary();
+            scaling(primary.map_or("", |primary| primary.id.as_str()))
+        }
+    }
+}
+
+/// Starts tasks of the primary deployment until one finds no room.
+fn start(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    count: usize,
+    now: UnixMillis,
+) -> Result<(), LoopError> {
+    let Some(deployment) = service.primary().cloned() else {
+        return Ok(());
+    };
+    let batch = Batch::of(tx, service, &deployment)?;
+    let mut on_provider = tasks_by_provider(tx, service, &deployment);
+    let (mut started, mut refused) = (vec![], None);
+    for _ in 0..count.min(STARTS_AT_ONCE) {
+        let platform = deployment.task_spec.platform_version.as_deref();
+        let launch = batch.plan.next(platform, |provider| {
+            on_provider.get(provider).copied().unwrap_or_default()
+        });
+        if let Some(provider) = &launch.capacity_provider {
+            *on_provider.entry(provider.clone()).or_default() += 1;
+        }
+        let is_serverless = launch.is_serverless();
+        match tasks::create(ecs, tx, &batch.task(service, &deployment, launch))? {
+            Creation::Placed(task) | Creation::Waiting(task) => started.push(task.id),
+            Creation::NoRoom(no_room) => {
+                refused = Some(events::without_room(&no_room, is_serverless));
+                break;
+            }
+        }
+    }
+    if !started.is_empty() {
+        events::add(ecs, tx, service, &events::started(&started));
+    }
+    if let Some(text) = &refused {
+        events::add_once(ecs, tx, service, text);
+    }
+    if let Some(primary) = service.primary_mut()
+        && primary.without_room != refused.is_some()
+    {
+        primary.without_room = refused.is_some();
+        primary.updated_at = now;
+    }
+    Ok(())
+}
+
+/// What the tasks of one deployment have in common.
+struct Batch {
+    definition: std::sync::Arc<TaskDefinitionRecord>,
+    plan: Plan,
+    distinct_instance: bool,
+    strategies: Vec<Strategy>,
+    tags: Tags,
+}
+
+impl Batch {
+    fn of(
+        tx: &Tx<'_>,
+        service: &ServiceRecord,
+        deployment: &DeploymentRecord,
+    ) -> Result<Self, LoopError> {
+        let spec = &deployment.task_spec;
+        let key = TaskDefinitionRecord::key_of(
+            &service.account,
+            &service.region,
+            &spec.family,
+            spec.revision,
+        );
+        let definition = tx
+            .get::<TaskDefinitionRecord>(&key)
+            .ok_or_else(|| LoopError::Other(format!("the task definition {key} is gone")))?;
+        let plan = spec.plan();
+        let constraints: Vec<_> = spec
+            .placement_constraints
+            .iter()
+            .map(|own| own.0.clone())
+            .collect();
+        let strategies: Vec<_> = spec
+            .placement_strategy
+            .iter()
+            .map(|own| own.0.clone())
+            .collect();
+        let placing = launch::placing(&plan, &constraints, &strategies)
+            .map_err(|refusal| LoopError::Other(refusal.to_string()))?;
+        Ok(Self {
+            tags: tags(service, &definition),
+            definition,
+            plan,
+            distinct_instance: placing.distinct_instance,
+            strategies: placing.strategies,
+        })
+    }
+
+    fn task<'a>(
+        &'a self,
+        service: &'a ServiceRecord,
+        deployment: &DeploymentRecord,
+        launch: tasks::Launch,
+    ) -> NewTask<'a> {
+        NewTask {
+            account: &service.account,
+            region: &service.region,
+            cluster: &service.cluster,
+            definition: &self.definition,
+            launch,
+            group: format!("service:{}", service.name),
+            service: Some(service.name.clone()),
+            deployment_id: Some(deployment.id.clone()),
+            started_by: Some(deployment.id.clone()),
+            network_configuration: deployment.task_spec.network_configuration.clone(),
+            overrides: None,
+            distinct_instance: self.distinct_instance,
+            strategies: self.strategies.clone(),
+            enable_execute_command: service.enable_execute_command,
+            reference_id: None,
+            tags: self.tags.clone(),
+        }
+    }
+}
+
+fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
+    let mut tags = match service.propagate_tags.as_str() {
+        "SERVICE" => service.tags.clone(),
+        "TASK_DEFINITION" => definition.tags.clone(),
+        _ => vec![],
+    };
+    if service.enable_ecs_managed_tags {
+        tags.push(("aws:ecs:clusterName".into(), service.cluster.clone()));
+        tags.push(("aws:ecs:serviceName".into(), service.name.clone()));
+    }
+    tags
+}
+
+/// How the deployment's tasks are spread over the providers of its strategy now.
+fn tasks_by_provider(
+    tx: &Tx<'_>,
+    service: &ServiceRecord,
+    deployment: &DeploymentRecord,
+) -> HashMap<String, u64> {
+    let mut counts = HashMap::new();
+    if deployment.task_spec.capacity_provider_strategy.is_empty() {
+        return counts;
+    }
+    for task in tx.index::<TaskRecord>("by_service", &service.key()) {
+        let is_ours = task.desired_status == DesiredStatus::Running
+            && task.deployment_id.as_ref() == Some(&deployment.id);
+        if let (true, Some(provider)) = (is_ours, &task.capacity_provider) {
+            *counts.entry(provider.clone()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn id_of(key: &str) -> String {
+    key.rsplit('/').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,224 @@
+use api_ecs::{
+    errors,
+    operations::CreateService,
+    types::{ConflictException, CreateServiceRequest, CreateServiceResponse, Service},
+};
+use ecs_rules::service;
+use limits::SERVICES_PER_CLUSTER;
+use state::{Head, Record, Tx};
+use wire::{Access, Caller, Error, Handle, Stored};
+
+use super::{
+    refused::{self, CREATE_SERVICE},
+    run_task,
+    services::{self, Asked},
+};
+use crate::{
+    Ecs, access,
+    answer::Refusal,
+    client_token::{self, Seen},
+    counts::ClusterCounts,
+    launch::Plan,
+    lookup,
+    records::{ClusterRecord, ServiceRecord, ServiceStatus},
+    render, service_events,
+};
+
+impl Handle<CreateService> for Ecs {
+    fn access(&self, caller: &Caller, input: &CreateServiceRequest) -> Access {
+        let scope = access::scope_of(caller);
+        let definition = input.task_definition.as_deref().unwrap_or_default();
+        let mut access = services::access(
+            "ecs:CreateService",
+            caller,
+            input.cluster.as_deref(),
+            input.service_name.as_deref(),
+        )
+        .condition(
+            "ecs:task-definition",
+            access::task_definition(&scope, definition),
+        );
+        let providers = input.capacity_provider_strategy.iter().flatten();
+        for provider in providers.filter_map(|item| item.capacity_provider.as_deref()) {
+            access = access.condition("ecs:capacity-provider", scope.capacity_provider(provider));
+        }
+        let exec = input.enable_execute_command.unwrap_or_default();
+        let managed_tags = input.enable_ecs_managed_tags.unwrap_or_default();
+        access = access
+            .condition("ecs:enable-execute-command", exec.to_string())
+            .condition("ecs:enable-ecs-managed-tags", managed_tags.to_string());
+        access = services::with_network(access, input.network_configuration.as_ref());
+        access::with_request_tags(access, &input.tags)
+    }
+
+    async fn handle(
+        &self,
+        caller: &Caller,
+        input: CreateServiceRequest,
+    ) -> Result<CreateServiceResponse, Error> {
+        refused::check(CREATE_SERVICE, &input)?;
+        let token = client_token::of_request(input.client_token.as_deref())?;
+        let fingerprint = kit::token::fingerprint(&CreateServiceRequest {
+            client_token: None,
+            ..input.clone()
+        });
+        let service = self
+            .transact(|tx| {
+                let cluster = lookup::cluster(tx, caller, input.cluster.as_deref())?;
+                let name = service::check_name(input.service_name.as_deref())?;
+                let key =
+                    ServiceRecord::key_of(&caller.account, &caller.region, &cluster.name, name);
+                let scope = format!("{}/CreateService", cluster.key());
+                let known = tx.get::<ServiceRecord>(&key);
+                if let Some(token) = token {
+                    match client_token::look(tx, &scope, token, &fingerprint, self.clock.now()) {
+                        Seen::Never => {}
+                        Seen::Same(_) => {
+                            if let Some(known) = &known {
+                                return Ok(render::service::service(tx, known, true));
+                            }
+                        }
+                        Seen::Other(arns) => return Err(conflict(arns).into()),
+                    }
+                }
+                if let Some(answer) = existing(tx, known.as_deref(), &fingerprint)? {
+                    return Ok(answer);
+                }
+                let record =
+                    self.new_service(tx, caller, &cluster, name, &input, fingerprint.clone())?;
+                tx.put(record.clone());
+                if let Some(token) = token {
+                    let made = vec![record.arn()];
+                    client_token::keep(tx, &scope, token, &fingerprint, made, self.clock.now());
+                }
+                Ok::<_, Refusal>(render::service::service(tx, &record, true))
+            })
+            .await?;
+        Ok(CreateServiceResponse {
+            service: Some(service),
+        })
+    }
+}
+
+impl Ecs {
+    fn new_service(
+        &self,
+        tx: &Tx<'_>,
+        caller: &Caller,
+        cluster: &ClusterRecord,
+        name: &str,
+        input: &CreateServiceRequest,
+        creation_fingerprint: String,
+    ) -> Result<ServiceRecord, Refusal> {
+        check_quota(tx, cluster)?;
+        service::check_scheduling_strategy(input.scheduling_strategy.as_ref())?;
+        service::check_deployment_controller(input.deployment_controller.as_ref())?;
+        check_role(input)?;
+        let desired_count = service::required_desired_count(input.desired_count)?;
+        let definition = run_task::definition(tx, caller, input.task_definition.as_deref())?;
+        let asked = Asked {
+            cluster,
+            definition: &definition,
+            plan: Plan::of_request(
+                cluster,
+                input.launch_type.as_ref(),
+                input.capacity_provider_strategy.as_deref(),
+            )?,
+            platform_version: input.platform_version.as_deref(),
+            network_configuration: input.network_configuration.clone(),
+            placement_constraints: input.placement_constraints.clone().unwrap_or_default(),
+            placement_strategy: input.placement_strategy.clone().unwrap_or_default(),
+        };
+        let task_spec = services::task_spec(tx, asked)?;
+        let configuration =
+            service::deployment_configuration(None, input.deployment_configuration.clone())?;
+        let rebalancing = service::zone_rebalancing(input.availability_zone_rebalancing.as_ref())?;
+        let now = self.clock.now();
+        let key = ServiceRecord::key_of(&caller.account, &caller.region, &cluster.name, name);
+        Ok(ServiceRecord {
+            account: caller.account.clone(),
+            region: caller.region.clone(),
+            cluster: cluster.name.clone(),
+            name: name.to_owned(),
+            status: ServiceStatus::Active,
+            desired_count,
+            deployments: vec![self.new_deployment(&task_spec, desired_count)?],
+            task_spec,
+            deployment_configuration: Stored(configuration),
+            scheduling_strategy: "REPLICA".into(),
+            deployment_controller: "ECS".into(),
+            availability_zone_rebalancing: rebalancing.into(),
+            health_check_grace_period_seconds: service::check_grace_period(
+                input.health_check_grace_period_seconds,
+            )?,
+            enable_ecs_managed_tags: input.enable_ecs_managed_tags.unwrap_or_default(),
+            enable_execute_command: false,
+            propagate_tags: service::propagate_tags(input.propagate_tags.as_ref())?.into(),
+            role_arn: None,
+            steady_state_reported_at: None,
+            first_event: service_events::next_sequence(tx, &key),
+            creation_fingerprint,
+            tags: render::tags::parse(input.tags.clone())?,
+            created_by: caller.principal.arn(&caller.account),
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        })
+    }
+}
+
+/// The answer of a request that was answered before; an error if the name is taken otherwise.
+fn existing(
+    head: &Head,
+    known: Option<&ServiceRecord>,
+    fingerprint: &str,
+) -> Result<Option<Service>, Error> {
+    match known {
+        None => Ok(None),
+        Some(known) => match known.status {
+            ServiceStatus::Inactive => Ok(None),
+            ServiceStatus::Draining => Err(errors::invalid_parameter_exception(
+                "Unable to Start a service that is still Draining.",
+            )),
+            ServiceStatus::Active if known.creation_fingerprint == fingerprint => {
+                Ok(Some(render::service::service(head, known, true)))
+            }
+            ServiceStatus::Active => Err(errors::invalid_parameter_exception(
+                "Creation of service was not idempotent.",
+            )),
+        },
+    }
+}
+
+fn check_quota(head: &Head, cluster: &ClusterRecord) -> Result<(), Error> {
+    let counts = head.view::<ClusterCounts>().of(&cluster.key());
+    let services: i32 = counts
+        .active_services
+        .iter()
+        .chain(&counts.draining_services)
+        .sum();
+    if usize::try_from(services).unwrap_or(0) < SERVICES_PER_CLUSTER {
+        return Ok(());
+    }
+    Err(errors::limit_exceeded_exception(
+        "The maximum number of services for this cluster has been exceeded.",
+    ))
+}
+
+/// AWS takes a role only for classic load balancers.
+fn check_role(input: &CreateServiceRequest) -> Result<(), Error> {
+    if input.role.as_ref().is_some_and(|role| !role.is_empty()) {
+        return Err(errors::invalid_parameter_exception(
+            "You cannot specify an IAM role for services that do not use a load balancer.",
+        ));
+    }
+    Ok(())
+}
+
+fn conflict(arns: Vec<String>) -> Error {
+    errors::conflict_exception("The clientToken is already in use with a different request.")
+        .with_details(ConflictException {
+            message: None,
+            resource_ids: Some(arns),
+        })
+}

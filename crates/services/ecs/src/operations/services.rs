@@ -1,0 +1,207 @@
+//! What the operations on services share.
+
+use std::sync::Arc;
+
+use api_ecs::{
+    errors,
+    types::{AssignPublicIp, NetworkConfiguration, PlacementConstraint, PlacementStrategy},
+};
+use clock::UnixMillis;
+use names::ServiceReference;
+use state::Head;
+use wire::{Access, Caller, Error, Stored};
+
+use crate::{
+    Ecs, access,
+    answer::Refusal,
+    launch::{self, Plan},
+    lookup,
+    records::{
+        ClusterRecord, DeploymentRecord, DeploymentRole, RolloutState, ServiceRecord,
+        TaskDefinitionRecord, TaskSpec,
+    },
+};
+
+/// An action on one service.
+pub(super) fn access(
+    action: &'static str,
+    caller: &Caller,
+    cluster: Option<&str>,
+    service: Option<&str>,
+) -> Access {
+    access::in_cluster(action, caller, cluster, |scope, cluster| {
+        service_arn(scope, cluster, service.unwrap_or_default())
+    })
+}
+
+/// The ARN of the service that a request means by a name or an ARN.
+pub(super) fn service_arn(scope: &names::Scope, cluster: &str, argument: &str) -> String {
+    match ServiceReference::parse(argument) {
+        Ok(reference) => scope.service(
+            reference.cluster.as_deref().unwrap_or(cluster),
+            &reference.name,
+        ),
+        Err(_) if argument.starts_with("arn:") => argument.to_owned(),
+        Err(_) => scope.service(cluster, argument),
+    }
+}
+
+/// The condition keys of a network configuration.
+pub(super) fn with_network(access: Access, network: Option<&NetworkConfiguration>) -> Access {
+    let Some(awsvpc) = network.and_then(|network| network.awsvpc_configuration.as_ref()) else {
+        return access;
+    };
+    let mut access = access;
+    for subnet in awsvpc.subnets.iter().flatten() {
+        access = access.condition("ecs:subnet", subnet.clone());
+    }
+    let is_public = awsvpc.assign_public_ip == Some(AssignPublicIp::ENABLED);
+    access.condition("ecs:auto-assign-public-ip", is_public.to_string())
+}
+
+/// The service that a name or an ARN means in this cluster, whatever its status.
+pub(super) fn find(
+    head: &Head,
+    caller: &Caller,
+    cluster: &str,
+    argument: &str,
+) -> Result<Option<Arc<ServiceRecord>>, Error> {
+    lookup::check_scope(caller, argument)?;
+    let Ok(reference) = ServiceReference::parse(argument) else {
+        return Ok(None);
+    };
+    if reference
+        .cluster
+        .as_deref()
+        .is_some_and(|named| named != cluster)
+    {
+        return Ok(None);
+    }
+    let key = ServiceRecord::key_of(&caller.account, &caller.region, cluster, &reference.name);
+    Ok(head.get::<ServiceRecord>(&key))
+}
+
+/// As [`find`]; a service that is not there is an error.
+pub(super) fn require(
+    head: &Head,
+    caller: &Caller,
+    cluster: &str,
+    argument: Option<&str>,
+) -> Result<Arc<ServiceRecord>, Error> {
+    let argument = argument.unwrap_or_default();
+    if argument.is_empty() {
+        return Err(errors::invalid_parameter_exception(
+            "Service can not be blank.",
+        ));
+    }
+    find(head, caller, cluster, argument)?
+        .ok_or_else(|| errors::service_not_found_exception("Service not found."))
+}
+
+/// What a service's tasks shall be made of, before it is checked.
+pub(super) struct Asked<'a> {
+    pub cluster: &'a ClusterRecord,
+    pub definition: &'a TaskDefinitionRecord,
+    pub plan: Plan,
+    pub platform_version: Option<&'a str>,
+    pub network_configuration: Option<NetworkConfiguration>,
+    pub placement_constraints: Vec<PlacementConstraint>,
+    pub placement_strategy: Vec<PlacementStrategy>,
+}
+
+/// Checks everything that tasks will need; the platform stays as asked for (LATEST).
+pub(super) fn task_spec(head: &Head, asked: Asked<'_>) -> Result<TaskSpec, Refusal> {
+    let (cluster, plan, definition) = (asked.cluster, asked.plan, asked.definition);
+    plan.check_definition(&definition.definition)?;
+    plan.platform_version(asked.platform_version)?;
+    launch::check_network(
+        head,
+        &cluster.account,
+        &cluster.region,
+        &plan,
+        &definition.definition,
+        asked.network_configuration.as_ref(),
+    )?;
+    launch::placing(
+        &plan,
+        &asked.placement_constraints,
+        &asked.placement_strategy,
+    )?;
+    let platform = asked.platform_version.filter(|text| !text.is_empty());
+    let platform_version = plan
+        .is_serverless()
+        .then(|| platform.unwrap_or("LATEST").to_owned());
+    let (launch_type, capacity_provider_strategy) = match plan {
+        Plan::LaunchType(launch_type) => (Some(launch_type), vec![]),
+        Plan::Strategy(items) => (None, items),
+    };
+    Ok(TaskSpec {
+        family: definition.family.clone(),
+        revision: definition.revision,
+        launch_type,
+        capacity_provider_strategy,
+        platform_version,
+        network_configuration: asked.network_configuration.map(with_defaults).map(Stored),
+        placement_constraints: asked
+            .placement_constraints
+            .into_iter()
+            .map(Stored)
+            .collect(),
+        placement_strategy: asked.placement_strategy.into_iter().map(Stored).collect(),
+    })
+}
+
+/// What is left out, as AWS answers it.
+fn with_defaults(mut network: NetworkConfiguration) -> NetworkConfiguration {
+    if let Some(awsvpc) = &mut network.awsvpc_configuration {
+        awsvpc.security_groups.get_or_insert_default();
+        awsvpc
+            .assign_public_ip
+            .get_or_insert(AssignPublicIp::DISABLED);
+    }
+    network
+}
+
+impl Ecs {
+    /// A deployment that begins now. Its tasks stay on the platform that LATEST means now.
+    pub(super) fn new_deployment(
+        &self,
+        spec: &TaskSpec,
+        desired_count: i32,
+    ) -> Result<DeploymentRecord, Error> {
+        let id = names::deployment_id(&self.clock);
+        let now = self.clock.now();
+        Ok(DeploymentRecord {
+            role: DeploymentRole::Primary,
+            task_spec: deployed(spec)?,
+            desired_count,
+            rollout_state: RolloutState::InProgress,
+            rollout_state_reason: format!("ECS deployment {id} in progress."),
+            failed_tasks: 0,
+            last_failure_at: None,
+            without_room: false,
+            impaired_reported: false,
+            created_at: now,
+            updated_at: now,
+            id,
+        })
+    }
+}
+
+/// The spec with its platform resolved.
+pub(super) fn deployed(spec: &TaskSpec) -> Result<TaskSpec, Error> {
+    Ok(TaskSpec {
+        platform_version: spec
+            .plan()
+            .platform_version(spec.platform_version.as_deref())?,
+        ..spec.clone()
+    })
+}
+
+/// Lets the deployment try again at once, as every update of its service does.
+pub(super) fn forget_failures(deployment: &mut DeploymentRecord, now: UnixMillis) {
+    deployment.failed_tasks = 0;
+    deployment.last_failure_at = None;
+    deployment.impaired_reported = false;
+    deployment.updated_at = now;
+}

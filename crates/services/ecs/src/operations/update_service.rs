@@ -1,0 +1,218 @@
+use api_ecs::{
+    errors,
+    operations::UpdateService,
+    types::{UpdateServiceRequest, UpdateServiceResponse},
+};
+use ecs_rules::service;
+use state::{Head, Tx};
+use wire::{Access, Caller, Error, Handle, Stored};
+
+use super::{
+    refused::{self, UPDATE_SERVICE},
+    run_task,
+    services::{self, Asked},
+};
+use crate::{
+    Ecs, access,
+    answer::Refusal,
+    launch::Plan,
+    lookup,
+    records::{
+        ClusterRecord, DeploymentRole, ServiceRecord, ServiceStatus, TaskDefinitionRecord, TaskSpec,
+    },
+    render,
+};
+
+impl Handle<UpdateService> for Ecs {
+    fn access(&self, caller: &Caller, input: &UpdateServiceRequest) -> Access {
+        let scope = access::scope_of(caller);
+        let mut access = services::access(
+            "ecs:UpdateService",
+            caller,
+            input.cluster.as_deref(),
+            input.service.as_deref(),
+        );
+        if let Some(definition) = &input.task_definition {
+            let arn = access::task_definition(&scope, definition);
+            access = access.condition("ecs:task-definition", arn);
+        }
+        let providers = input.capacity_provider_strategy.iter().flatten();
+        for provider in providers.filter_map(|item| item.capacity_provider.as_deref()) {
+            access = access.condition("ecs:capacity-provider", scope.capacity_provider(provider));
+        }
+        if let Some(exec) = input.enable_execute_command {
+            access = access.condition("ecs:enable-execute-command", exec.to_string());
+        }
+        if let Some(managed_tags) = input.enable_ecs_managed_tags {
+            access = access.condition("ecs:enable-ecs-managed-tags", managed_tags.to_string());
+        }
+        services::with_network(access, input.network_configuration.as_ref())
+    }
+
+    async fn handle(
+        &self,
+        caller: &Caller,
+        input: UpdateServiceRequest,
+    ) -> Result<UpdateServiceResponse, Error> {
+        refused::check(UPDATE_SERVICE, &input)?;
+        let service = self
+            .transact(|tx| {
+                let cluster = lookup::cluster(tx, caller, input.cluster.as_deref())?;
+                let known = services::require(tx, caller, &cluster.name, input.service.as_deref())?;
+                if known.status != ServiceStatus::Active {
+                    return Err(
+                        errors::service_not_active_exception("Service was not ACTIVE.").into(),
+                    );
+                }
+                let mut record = ServiceRecord::clone(&known);
+                self.update(tx, caller, &cluster, &mut record, &input)?;
+                tx.put(record.clone());
+                Ok::<_, Refusal>(render::service::service(tx, &record, false))
+            })
+            .await?;
+        Ok(UpdateServiceResponse {
+            service: Some(service),
+        })
+    }
+}
+
+impl Ecs {
+    fn update(
+        &self,
+        tx: &Tx<'_>,
+        caller: &Caller,
+        cluster: &ClusterRecord,
+        record: &mut ServiceRecord,
+        input: &UpdateServiceRequest,
+    ) -> Result<(), Refusal> {
+        change_settings(record, input)?;
+        let now = self.clock.now();
+        let spec = changed_spec(tx, caller, cluster, record, input)?;
+        let desired_count = record.desired_count;
+        let forced = input.force_new_deployment == Some(true);
+        if forced || spec.differs_for_deployment(&record.task_spec) {
+            for deployment in &mut record.deployments {
+                if deployment.role == DeploymentRole::Primary {
+                    deployment.role = DeploymentRole::Active;
+                    deployment.updated_at = now;
+                }
+            }
+            let deployment = self.new_deployment(&spec, desired_count)?;
+            record.deployments.insert(0, deployment);
+        } else if let Some(primary) = record.primary_mut() {
+            let platform_version = primary.task_spec.platform_version.clone();
+            primary.task_spec = TaskSpec {
+                platform_version,
+                ..spec.clone()
+            };
+            primary.desired_count = desired_count;
+            services::forget_failures(primary, now);
+        }
+        record.task_spec = spec;
+        record.updated_at = now;
+        record.version += 1;
+        Ok(())
+    }
+}
+
+/// What holds from now on, without a deployment.
+fn change_settings(
+    record: &mut ServiceRecord,
+    input: &UpdateServiceRequest,
+) -> Result<(), Refusal> {
+    service::check_deployment_controller(input.deployment_controller.as_ref())?;
+    if let Some(count) = input.desired_count {
+        record.desired_count = service::check_desired_count(count)?;
+    }
+    if let Some(asked) = &input.deployment_configuration {
+        record.deployment_configuration = Stored(service::deployment_configuration(
+            Some(&record.deployment_configuration),
+            Some(asked.clone()),
+        )?);
+    }
+    if let Some(asked) = &input.availability_zone_rebalancing {
+        record.availability_zone_rebalancing = service::zone_rebalancing(Some(asked))?.into();
+    }
+    if let Some(seconds) = service::check_grace_period(input.health_check_grace_period_seconds)? {
+        record.health_check_grace_period_seconds = Some(seconds);
+    }
+    if let Some(asked) = &input.propagate_tags {
+        record.propagate_tags = service::propagate_tags(Some(asked))?.into();
+    }
+    if let Some(enable) = input.enable_ecs_managed_tags {
+        record.enable_ecs_managed_tags = enable;
+    }
+    Ok(())
+}
+
+/// The spec after the request. A request that says nothing of it is not checked again: what it was made of may be gone.
+fn changed_spec(
+    head: &Head,
+    caller: &Caller,
+    cluster: &ClusterRecord,
+    record: &ServiceRecord,
+    input: &UpdateServiceRequest,
+) -> Result<TaskSpec, Refusal> {
+    let current = &record.task_spec;
+    let says_nothing = input.task_definition.is_none()
+        && input.capacity_provider_strategy.is_none()
+        && input.platform_version.is_none()
+        && input.network_configuration.is_none()
+        && input.placement_constraints.is_none()
+        && input.placement_strategy.is_none();
+    if says_nothing {
+        return Ok(current.clone());
+    }
+    let definition = match &input.task_definition {
+        Some(argument) => run_task::definition(head, caller, Some(argument))?,
+        None => {
+            let key = TaskDefinitionRecord::key_of(
+                &record.account,
+                &record.region,
+                &current.family,
+                current.revision,
+            );
+            head.get::<TaskDefinitionRecord>(&key)
+                .ok_or_else(|| errors::client_exception("TaskDefinition not found."))?
+        }
+    };
+    let plan = changed_plan(cluster, current, input)?;
+    let current_platform = current.platform_version.as_deref();
+    let stored = current.network_configuration.as_ref();
+    let network = input.network_configuration.clone();
+    let constraints = current.placement_constraints.iter();
+    let strategy = current.placement_strategy.iter();
+    let asked = Asked {
+        cluster,
+        definition: &definition,
+        platform_version: input
+            .platform_version
+            .as_deref()
+            .or(current_platform.filter(|_| plan.is_serverless())),
+        plan,
+        network_configuration: network.or_else(|| stored.map(|stored| stored.0.clone())),
+        placement_constraints: input
+            .placement_constraints
+            .clone()
+            .unwrap_or_else(|| constraints.map(|stored| stored.0.clone()).collect()),
+        placement_strategy: input
+            .placement_strategy
+            .clone()
+            .unwrap_or_else(|| strategy.map(|stored| stored.0.clone()).collect()),
+    };
+    services::task_spec(head, asked)
+}
+
+/// An empty strategy goes back to the launch type.
+fn changed_plan(
+    cluster: &ClusterRecord,
+    current: &TaskSpec,
+    input: &UpdateServiceRequest,
+) -> Result<Plan, Refusal> {
+    match input.capacity_provider_strategy.as_deref() {
+        None => Ok(current.plan()),
+        Some([]) if current.plan().is_serverless() => Ok(Plan::LaunchType("FARGATE".into())),
+        Some([]) => Ok(Plan::LaunchType("EC2".into())),
+        Some(items) => Ok(Plan::of_request(cluster, None, Some(items))?),
+    }
+}

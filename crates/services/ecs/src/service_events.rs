@@ -1,0 +1,155 @@
+//! Service events: what the scheduler did and why it waits, in AWS's words
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>). The newest 100 are
+//! kept, and one that is still true is not repeated for six hours.
+
+use std::{sync::Arc, time::Duration};
+
+use limits::{SERVICE_EVENT_REPEAT_HOURS, SERVICE_EVENTS_KEPT};
+use placement::Filter;
+use state::{Head, Record, Tx};
+
+use crate::{
+    Ecs,
+    records::{ServiceEventRecord, ServiceRecord},
+    tasks::NoRoom,
+};
+
+/// How long an event that is still true is not repeated.
+pub(crate) const REPEAT_AFTER: Duration = Duration::from_secs(SERVICE_EVENT_REPEAT_HOURS * 3600);
+const TROUBLESHOOTING: &str =
+    "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
+/// Events since the service was made: one of the same name that was deleted may have left its own.
+pub(crate) fn newest_first(head: &Head, service: &ServiceRecord) -> Vec<Arc<ServiceEventRecord>> {
+    let mut events: Vec<_> = all(head, service)
+        .filter(|event| event.sequence >= service.first_event)
+        .cloned()
+        .collect();
+    events.reverse();
+    events.truncate(SERVICE_EVENTS_KEPT);
+    events
+}
+
+/// The number of the next event of a service of this name.
+pub(crate) fn next_sequence(head: &Head, service_key: &str) -> i64 {
+    let prefix = format!("{service_key}/");
+    let last = head.scan::<ServiceEventRecord>(&prefix).last();
+    last.map_or(1, |event| event.sequence + 1)
+}
+
+/// Writes an event; the oldest make room.
+pub(crate) fn add(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text: &str) {
+    let sequence = next_sequence(tx, &service.key());
+    tx.put(ServiceEventRecord {
+        account: service.account.clone(),
+        region: service.region.clone(),
+        cluster: service.cluster.clone(),
+        service: service.name.clone(),
+        sequence,
+        id: ecs.clock.uuid(),
+        message: format!("(service {}) {text}", service.name),
+        created_at: ecs.clock.now(),
+    });
+    let keys: Vec<String> = all(tx, service).map(|event| event.key()).collect();
+    let surplus = keys.len().saturating_sub(SERVICE_EVENTS_KEPT);
+    for key in &keys[..surplus] {
+        tx.delete::<ServiceEventRecord>(key);
+    }
+}
+
+/// Writes an event unless it was written within six hours and its cause was not resolved since.
+pub(crate) fn add_once(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text: &str) {
+    let message = format!("(service {}) {text}", service.name);
+    let now = ecs.clock.now();
+    let unresolved = newest_first(tx, service)
+        .into_iter()
+        .take_while(|event| !event.message.ends_with(STEADY))
+        .find(|event| event.message == message);
+    let is_fresh = unresolved.is_some_and(|event| now.since(event.created_at) < REPEAT_AFTER);
+    if !is_fresh {
+        add(ecs, tx, service, text);
+    }
+}
+
+pub(crate) const STEADY: &str = "has reached a steady state.";
+
+pub(crate) const BLOCKED: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
+
+pub(crate) fn started(tasks: &[String]) -> String {
+    format!("has started {} tasks: {}.", tasks.len(), task_list(tasks))
+}
+
+pub(crate) fn stopped(tasks: &[String]) -> String {
+    format!(
+        "has stopped {} running tasks: {}.",
+        tasks.len(),
+        task_list(tasks)
+    )
+}
+
+pub(crate) fn completed(deployment_id: &str) -> String {
+    format!("(deployment {deployment_id}) deployment completed.")
+}
+
+pub(crate) fn impaired() -> String {
+    format!("is unable to consistently start tasks successfully. {TROUBLESHOOTING}")
+}
+
+/// Why no node took a task.
+pub(crate) fn without_room(no_room: &NoRoom, is_serverless: bool) -> String {
+    if let Some(reason) = &no_room.no_address {
+        return format!("was unable to place a task. Reason: {reason} {TROUBLESHOOTING}");
+    }
+    if is_serverless {
+        return format!(
+            "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. {TROUBLESHOOTING}"
+        );
+    }
+    let start =
+        "was unable to place a task because no container instance met all of its requirements.";
+    if no_room.explanation.considered == 0 {
+        return format!(
+            "{start} Reason: No Container Instances were found in your cluster. {TROUBLESHOOTING}"
+        );
+    }
+    let Some((arn, filter)) = closest(no_room) else {
+        return format!("{start} {TROUBLESHOOTING}");
+    };
+    let id = arn.rsplit('/').next().unwrap_or_default();
+    format!(
+        "{start} The closest matching (container-instance {id}) {}. {TROUBLESHOOTING}",
+        lack(*filter)
+    )
+}
+
+fn all<'a>(
+    head: &'a Head,
+    service: &ServiceRecord,
+) -> impl Iterator<Item = &'a Arc<ServiceEventRecord>> + use<'a> {
+    head.scan::<ServiceEventRecord>(&format!("{}/", service.key()))
+}
+
+fn task_list(tasks: &[String]) -> String {
+    let tasks: Vec<String> = tasks.iter().map(|id| format!("(task {id})")).collect();
+    tasks.join(" ")
+}
+
+/// The instance that lacks least, as placement found it.
+fn closest(no_room: &NoRoom) -> Option<&(String, Filter)> {
+    let nearest = no_room.explanation.nearest_miss.as_ref();
+    let by_id = nearest.and_then(|miss| {
+        let mut instances = no_room.by_instance.iter();
+        instances.find(|(arn, _)| arn.rsplit('/').next() == Some(miss.node.as_str()))
+    });
+    by_id.or_else(|| no_room.by_instance.first())
+}
+
+fn lack(filter: Filter) -> String {
+    match filter {
+        Filter::Cpu => "has insufficient CPU units available".into(),
+        Filter::Memory => "has insufficient memory available".into(),
+        Filter::Ports => "is already using a port required by your task".into(),
+        Filter::Attribute => "is missing an attribute required by your task".into(),
+        other => format!("encountered error \"{}\"", other.failure_reason()),
+    }
+}

@@ -1,0 +1,67 @@
+//! Counts the tasks of a deployment that never ran, in the transaction that ends them: the scheduler starts further
+//! ones more and more slowly (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html>).
+
+use ecs_rules::task_state::stop_code;
+use state::Tx;
+
+use crate::records::{DeploymentRecord, ServiceRecord, TaskRecord, TaskStatus};
+
+/// To be called for every change of a task. A stop code is written once, so nothing is counted twice.
+pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
+    let (Some(service), Some(deployment_id)) = (&after.service, &after.deployment_id) else {
+        return;
+    };
+    let Some(outcome) = Outcome::of(before, after) else {
+        return;
+    };
+    let key = ServiceRecord::key_of(&after.account, &after.region, &after.cluster, service);
+    let Some(known) = tx.get::<ServiceRecord>(&key) else {
+        return;
+    };
+    let mut record = ServiceRecord::clone(&known);
+    let mut deployments = record.deployments.iter_mut();
+    if let Some(deployment) = deployments.find(|deployment| deployment.id == *deployment_id) {
+        outcome.apply(deployment, after);
+        tx.put(record);
+    }
+}
+
+enum Outcome {
+    Ran,
+    FailedToStart,
+}
+
+impl Outcome {
+    fn of(before: &TaskRecord, after: &TaskRecord) -> Option<Self> {
+        let new_cause = match &before.stop_code {
+            None => after.stop_code.as_deref(),
+            Some(_) => None,
+        };
+        let got_there =
+            before.last_status < TaskStatus::Running && after.last_status == TaskStatus::Running;
+        // One that was over before anyone heard of its start ran nevertheless.
+        let ran_unseen = before.last_status < TaskStatus::Running
+            && new_cause == Some(stop_code::ESSENTIAL_CONTAINER_EXITED);
+        if got_there || ran_unseen {
+            Some(Self::Ran)
+        } else if new_cause == Some(stop_code::TASK_FAILED_TO_START) {
+            Some(Self::FailedToStart)
+        } else {
+            None
+        }
+    }
+
+    fn apply(self, deployment: &mut DeploymentRecord, task: &TaskRecord) {
+        match self {
+            Self::Ran => {
+                deployment.failed_tasks = 0;
+                deployment.last_failure_at = None;
+                deployment.impaired_reported = false;
+            }
+            Self::FailedToStart => {
+                deployment.failed_tasks = deployment.failed_tasks.saturating_add(1);
+                deployment.last_failure_at = task.stopping_at.or(task.stopped_at);
+            }
+        }
+    }
+}
