@@ -138,7 +138,7 @@ class World:
     @property
     def credentials(self) -> dict:
         content = json.loads((self.data_dir("server") / "root-credentials.json").read_text())
-        return {"aws_access_key_id": content["accessKeyId"], "aws_secret_access_key": content["secretAccessKey"]}
+        return {"aws_access_key_id": content["access_key_id"], "aws_secret_access_key": content["secret_access_key"]}
 
     @property
     def facts(self) -> dict:

@@ -1,3 +1,78 @@
-//! The binary: up, server, agent, and the user's commands.
+//! The `gantry` binary: control plane, node and the user's commands.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod connect;
+mod link_sockets;
+mod node;
+mod output;
+mod paths;
+mod server;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    // Containers are owned by this binary run anew as a shim: before any thread, before anything else.
+    runtime::shim::dispatch_if_requested();
+    if std::env::var_os(commands::up::DETACHED).is_some() {
+        // Already a leader of its own session when it was started from a service manager: that is as good.
+        let _ = nix::unistd::setsid();
+    }
+    let arguments = Arguments::parse();
+    start_tracing(&arguments.command);
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { global, command } = arguments;
+    if let Command::Up(up) = &command
+        && up.detach
+    {
+        return commands::up::detach(&global, up);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Up(up) => commands::up::run(&global, up).await,
+            Command::Down(down) => commands::down::run(&global, down).await,
+            Command::Server(options) => server::run_until_signal(&global, options.server).await,
+            Command::Agent(options) => node::run_until_signal(&global, options).await,
+            Command::Run(run) => commands::run::run(&global, run).await,
+            Command::Ps(ps) => commands::ps::run(&global, ps).await,
+            Command::Logs(logs) => commands::logs::run(&global, logs).await,
+            Command::Stop(stop) => commands::stop::run(&global, stop).await,
+            Command::Image(image) => commands::image::run(&global, image).await,
+            Command::Configure(configure) => commands::configure::run(&global, &configure),
+            Command::Doctor => commands::doctor::run(),
+            Command::Demo => commands::demo::run(&global).await,
+        }
+    })
+}
+
+/// Servers and nodes log to standard error; a user's command only warns.
+fn start_tracing(command: &Command) {
+    let level = match command {
+        Command::Up(_) | Command::Server(_) | Command::Agent(_) => "info",
+        _ => "warn",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::is_interactive())
+        .init();
+}

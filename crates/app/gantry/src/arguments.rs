@@ -1,0 +1,285 @@
+//! What the command line takes. Words are those of ECS and of `docker`, so that nobody has to learn new ones.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Your own Amazon ECS, in one binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gantry",
+    version,
+    about,
+    after_help = "Start here:\n  gantry doctor         what this machine lacks\n  gantry up --detach    server and node in the background\n  gantry configure      writes the AWS profile `gantry`\n  aws --profile gantry ecs list-clusters"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Where Gantry listens; found by itself for one that runs on this machine.
+    #[arg(long, global = true, env = "GANTRY_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Where Gantry keeps its data [default: /var/lib/gantry, or the XDG data directory of a user]
+    #[arg(long, global = true, env = "GANTRY_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A table for people or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Starts server and node on this machine, in one process
+    Up(Up),
+    /// Stops what `up` started, and the containers of this node; state stays
+    Down(Down),
+    /// Runs the control plane alone
+    Server(Server),
+    /// Runs a node that joins a server
+    Agent(Agent),
+    /// Runs an image as a task on Fargate capacity and follows it
+    #[command(
+        after_help = "Examples:\n  gantry run demo:latest -- print 3\n  gantry run demo:latest --detach --name web --env GREETING=Hi\n  gantry run --task-definition web:3 --count 2 --detach"
+    )]
+    Run(Run),
+    /// Lists tasks
+    Ps(Ps),
+    /// Prints what a task's containers wrote
+    Logs(Logs),
+    /// Stops tasks
+    Stop(Stop),
+    /// Images in Gantry's registry
+    #[command(subcommand)]
+    Image(Image),
+    /// Writes the AWS profile `gantry` into ~/.aws
+    Configure(Configure),
+    /// Says what this machine lacks and how to get it
+    Doctor,
+    /// Runs the demo service and waits until it serves
+    Demo,
+}
+
+/// Options of the control plane.
+#[derive(Debug, Clone, Args)]
+pub struct ServerOptions {
+    /// Address to listen on; may be given several times. Beyond loopback it needs TLS (not built yet) or --allow-plain-http
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4580")]
+    pub listen: Vec<SocketAddr>,
+    /// Serve plain HTTP beyond loopback: only on a network where everyone may read everything
+    #[arg(long)]
+    pub allow_plain_http: bool,
+    /// URL that agents and `docker login` are told, when it is not the first address
+    #[arg(long, value_name = "URL")]
+    pub advertise_url: Option<String>,
+    #[arg(long, default_value = "123456789012", value_name = "12 DIGITS")]
+    pub account: String,
+    #[arg(long, default_value = "us-east-1")]
+    pub region: String,
+    /// Addresses for awsvpc tasks: the default subnet
+    #[arg(long, default_value = "172.31.0.0/20", value_name = "CIDR")]
+    pub default_subnet_cidr: String,
+    /// Verify no signatures: throw-away use, on loopback only
+    #[arg(long)]
+    pub no_auth: bool,
+}
+
+/// Options of a node.
+#[derive(Debug, Clone, Args)]
+pub struct NodeOptions {
+    /// What this node offers
+    #[arg(long, value_enum, default_value_t = Capacity::Serverless)]
+    pub capacity: Capacity,
+    /// What runs the containers
+    #[arg(long, value_enum, default_value_t = Runtime::Builtin)]
+    pub runtime: Runtime,
+    /// Serverless capacity offered beyond what the machine has, for example cpu=8,memory=1.5
+    #[arg(
+        long,
+        value_name = "cpu=N,memory=N",
+        default_value = "cpu=8,memory=1.5"
+    )]
+    pub overcommit: String,
+    /// Cluster to register in (container instances only)
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    /// Name of the node [default: the host name]
+    #[arg(long)]
+    pub node_name: Option<String>,
+    /// Attribute of the container instance; may be given several times
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    pub attributes: Vec<String>,
+    /// Addresses that tasks get, as the server's subnets have them
+    #[arg(long, default_value = "172.31.0.0/16", value_name = "CIDR")]
+    pub network_cidr: String,
+    /// Prefix of this node's namespaces, links and nftables table
+    #[arg(long, default_value = "gantry", value_name = "NAME")]
+    pub network_name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Capacity {
+    /// Fargate capacity, hidden from users
+    Serverless,
+    /// A container instance of the EC2 launch type
+    Ec2,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    /// Needs nothing installed
+    Builtin,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    /// Come back as soon as it serves; `gantry down` stops it
+    #[arg(long, short)]
+    pub detach: bool,
+    #[command(flatten)]
+    pub server: ServerOptions,
+    #[command(flatten)]
+    pub node: NodeOptions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Down {
+    /// Leave the containers running; the next `up` takes them over
+    #[arg(long)]
+    pub keep_tasks: bool,
+    /// The --network-name that the node was started with
+    #[arg(long, default_value = "gantry", value_name = "NAME")]
+    pub network_name: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Server {
+    #[command(flatten)]
+    pub server: ServerOptions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Agent {
+    #[command(flatten)]
+    pub node: NodeOptions,
+    #[arg(long, default_value = "us-east-1")]
+    pub region: String,
+    /// File with the credentials to join with [default: root-credentials.json in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub join_credentials: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Image to run; a task definition is registered for it
+    #[arg(required_unless_present = "task_definition")]
+    pub image: Option<String>,
+    /// Run this task definition instead of an image
+    #[arg(long, conflicts_with = "image", value_name = "FAMILY[:REVISION]")]
+    pub task_definition: Option<String>,
+    /// Family of the task definition [default: from the image's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    #[arg(long, default_value_t = 1)]
+    pub count: i32,
+    /// CPU units, 1024 are one vCPU
+    #[arg(long, default_value = "256")]
+    pub cpu: String,
+    /// Memory in MiB
+    #[arg(long, default_value = "512")]
+    pub memory: String,
+    #[arg(long = "env", short = 'e', value_name = "NAME=VALUE")]
+    pub environment: Vec<String>,
+    /// Port that the container listens on
+    #[arg(long = "port", short = 'p', value_name = "PORT")]
+    pub ports: Vec<i32>,
+    /// Come back as soon as the task was accepted
+    #[arg(long, short)]
+    pub detach: bool,
+    /// Command for the container
+    #[arg(last = true)]
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Ps {
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    /// Show stopped tasks too
+    #[arg(long, short)]
+    pub all: bool,
+    /// Only tasks of this service
+    #[arg(long)]
+    pub service: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// Task id (its first characters do) or ARN
+    pub task: String,
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    /// Only this container
+    #[arg(long)]
+    pub container: Option<String>,
+    /// Go on as lines come
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Stop {
+    /// Task ids (their first characters do) or ARNs
+    #[arg(required = true)]
+    pub tasks: Vec<String>,
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Image {
+    /// Brings an image into Gantry's registry: an OCI layout, a `docker save` archive, or a root file system directory
+    Import(ImageImport),
+    /// Lists what the registry holds
+    Ls,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ImageImport {
+    pub source: PathBuf,
+    /// Name in the registry, NAME[:TAG]
+    pub name: String,
+    /// Entry point of a root file system; may be given several times
+    #[arg(long, value_name = "WORD")]
+    pub entrypoint: Vec<String>,
+    /// Default command of a root file system; may be given several times
+    #[arg(long, value_name = "WORD")]
+    pub cmd: Vec<String>,
+    #[arg(long = "env", short = 'e', value_name = "NAME=VALUE")]
+    pub environment: Vec<String>,
+    #[arg(long)]
+    pub user: Option<String>,
+    #[arg(long)]
+    pub working_dir: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Configure {
+    /// Name of the profile
+    #[arg(long, default_value = "gantry")]
+    pub profile: String,
+}

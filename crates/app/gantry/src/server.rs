@@ -1,0 +1,259 @@
+//! The control plane, put together: state, services, loops, gateway.
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use clock::Clock;
+use engine_redb::RedbEngine;
+use gateway::{Bound, Gateway, Listener, PrincipalPolicy};
+use history::History;
+use identity::{AccessKeyRecord, AccessKeys};
+use registry::Registry;
+use service_control::Control;
+use service_ecr::Ecr;
+use service_ecs::Ecs;
+use state::{Schema, StateError, Store};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    arguments::{Global, ServerOptions},
+    link_sockets::{AcsSocket, NodeOwnership, TcsSocket},
+    output,
+    paths::{DataDirectory, Facts},
+    signals,
+};
+
+const POLL_EVERY: Duration = Duration::from_millis(5);
+/// How long loops and sessions may take to end.
+const STOP: Duration = Duration::from_secs(10);
+
+/// A server that serves.
+pub struct RunningServer {
+    store: Store,
+    ecs: Arc<Ecs>,
+    clock: Clock,
+    data: DataDirectory,
+    facts: Facts,
+    stop: watch::Sender<bool>,
+    running: Vec<JoinHandle<()>>,
+}
+
+/// The services, before the gateway opens.
+struct Services {
+    ecs: Arc<Ecs>,
+    ecr: Arc<Ecr>,
+    control: Arc<Control>,
+    registry: Registry,
+    policy: Arc<PrincipalPolicy>,
+}
+
+/// `gantry server`.
+pub async fn run_until_signal(global: &Global, options: ServerOptions) -> anyhow::Result<ExitCode> {
+    let server = RunningServer::start(global, &options).await?;
+    output::note(format_args!("Gantry serves at {}", server.facts.endpoint));
+    tokio::select! {
+        () = signals::terminated() => {
+            server.stop().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        error = server.failed() => {
+            server.data.remove_pid_file();
+            bail!("the state cannot be written any more: {error}. Nothing that was acknowledged is lost; start again when the cause is mended");
+        }
+    }
+}
+
+impl RunningServer {
+    pub async fn start(global: &Global, options: &ServerOptions) -> anyhow::Result<Self> {
+        let clock = Clock::system();
+        let data = DataDirectory::new(global.data_dir.clone());
+        data.claim()?;
+        let endpoint = endpoint_of(options);
+        let root = identity::root_credentials(data.path(), &clock)?;
+        let store = open_store(&data, &clock).await?;
+        let services = open_services(&data, &store, &clock, options, &endpoint).await?;
+        let defaults = services.ecs.bootstrap().await?;
+        let root = AccessKeyRecord::root(&root, &options.account, clock.now());
+        let keys = Arc::new(AccessKeys::fixed([root]).and_store(store.clone()));
+        let bound = open_gateway(&services, options, keys, &clock).await?;
+        let facts = Facts {
+            endpoint,
+            account: options.account.clone(),
+            region: options.region.clone(),
+            default_subnet_id: defaults.subnet_id,
+            default_security_group_id: defaults.security_group_id,
+            pid: std::process::id(),
+            ready: false,
+        };
+        data.write_facts(&facts)?;
+        let (stop, stopping) = watch::channel(false);
+        let mut running = services.ecs.spawn_loops(&stopping);
+        running.push(clock.spawn("gateway", bound.serve(signals::stopped(stopping.clone()))));
+        for address in &options.listen {
+            tracing::info!(%address, "listening");
+        }
+        Ok(Self {
+            store,
+            ecs: services.ecs,
+            clock,
+            data,
+            facts,
+            stop,
+            running,
+        })
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Waits until a serverless node is connected.
+    pub async fn wait_for_capacity(&self, limit: Duration) -> anyhow::Result<()> {
+        let connected = async {
+            while !self.ecs.has_serverless_capacity() {
+                self.clock.sleep(POLL_EVERY).await;
+            }
+        };
+        self.clock
+            .timeout(limit, connected)
+            .await
+            .ok()
+            .context("no node joined; the log says why")
+    }
+
+    /// Resolves when the state can't be written any more.
+    pub async fn failed(&self) -> StateError {
+        self.store.failed().await
+    }
+
+    /// Finishes what was begun and ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.running {
+            if self.clock.timeout(STOP, task).await.is_err() {
+                tracing::warn!("a part of the server did not end in time");
+            }
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::error!(%error, "the state was not closed well; nothing acknowledged is lost");
+        }
+        self.data.remove_pid_file();
+    }
+}
+
+/// The process that holds this data directory, if it lives.
+pub fn running_pid(data: &DataDirectory) -> Option<u32> {
+    let content = std::fs::read_to_string(data.pid_file()).ok()?;
+    let pid = content.trim().parse().ok()?;
+    (is_alive(pid) && is_gantry(pid)).then_some(pid)
+}
+
+/// A zombie has ended.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
+}
+
+/// Process ids are used again: only another gantry counts.
+fn is_gantry(pid: u32) -> bool {
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let program = command.split(|byte| *byte == 0).next().unwrap_or_default();
+    let program = String::from_utf8_lossy(program);
+    Path::new(program.as_ref())
+        .file_name()
+        .is_some_and(|name| name == "gantry")
+}
+
+async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
+    let schema = Control::schema(Ecr::schema(Ecs::schema(Schema::new())));
+    let engine = RedbEngine::open(data.state())?;
+    let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
+    Ok(store)
+}
+
+async fn open_services(
+    data: &DataDirectory,
+    store: &Store,
+    clock: &Clock,
+    options: &ServerOptions,
+    endpoint: &str,
+) -> anyhow::Result<Services> {
+    let history = Arc::new(History::open(
+        data.history(),
+        history::Options::default(),
+        clock.clone(),
+    )?);
+    let ecs = Ecs::new(
+        store.clone(),
+        history,
+        clock.clone(),
+        service_ecs::Config {
+            account: options.account.clone(),
+            region: options.region.clone(),
+            endpoint: endpoint.to_owned(),
+            default_subnet_cidr: options.default_subnet_cidr.clone(),
+            availability_zone: format!("{}a", options.region),
+        },
+    );
+    let policy = Arc::new(PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(
+        Arc::clone(&ecs),
+    ))));
+    let ecr = Ecr::open(
+        store.clone(),
+        clock.clone(),
+        service_ecr::Config {
+            account: options.account.clone(),
+            region: options.region.clone(),
+            endpoint: endpoint.to_owned(),
+            anonymous_is_root: options.no_auth,
+        },
+        policy.clone(),
+    )
+    .await?;
+    let registry = Registry::open(&data.registry(), ecr.clone(), ecr.clone(), clock.clone())?;
+    Ok(Services {
+        control: Control::new(store.clone(), clock.clone()),
+        ecs,
+        ecr,
+        registry,
+        policy,
+    })
+}
+
+async fn open_gateway(
+    services: &Services,
+    options: &ServerOptions,
+    keys: Arc<AccessKeys>,
+    clock: &Clock,
+) -> anyhow::Result<Bound> {
+    let mut builder = Gateway::builder(clock.clone(), &options.region)
+        .service(Arc::new(api_ecs::Server(Arc::clone(&services.ecs))))
+        .service(Arc::new(api_ecr::Server(Arc::clone(&services.ecr))))
+        .service(Arc::new(api_gantry::Server(Arc::clone(&services.control))))
+        .registry(services.registry.clone())
+        .websocket("/acs/ws", Arc::new(AcsSocket(Arc::clone(&services.ecs))))
+        .websocket("/tcs/ws", Arc::new(TcsSocket(Arc::clone(&services.ecs))))
+        .credentials(keys)
+        .authorizer(services.policy.clone());
+    for address in &options.listen {
+        builder =
+            builder.listener(Listener::all(*address).allow_plain_http(options.allow_plain_http));
+    }
+    if options.no_auth {
+        builder = builder.no_authentication(&options.account);
+    }
+    Ok(builder.build()?.bind().await?)
+}
+
+/// What agents and `docker login` are told.
+fn endpoint_of(options: &ServerOptions) -> String {
+    match (&options.advertise_url, options.listen.first()) {
+        (Some(url), _) => url.trim_end_matches('/').to_owned(),
+        (None, Some(address)) => format!("http://{address}"),
+        (None, None) => "http://127.0.0.1:4580".into(),
+    }
+}
