@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use wire::{AnyShape, BoxFuture, Error, Protocol, Service, ServiceCall, ServiceSchema, Validation};
+use wire::{
+    AnyShape, BoxFuture, Error, Handle, Protocol, Service, ServiceCall, ServiceSchema, Validation,
+};
 
 use crate::operations;
 
@@ -151,7 +153,16 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Send + Sync + 'static,
+    S: Handle<operations::CreateLogGroup>
+        + Handle<operations::CreateLogStream>
+        + Handle<operations::DeleteLogGroup>
+        + Handle<operations::DeleteLogStream>
+        + Handle<operations::DescribeLogGroups>
+        + Handle<operations::DescribeLogStreams>
+        + Handle<operations::FilterLogEvents>
+        + Handle<operations::GetLogEvents>
+        + Handle<operations::PutLogEvents>
+        + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
         &SERVICE
@@ -161,6 +172,17 @@ where
         &'a self,
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
-        wire::refuse(call)
+        match call.operation.name {
+            "CreateLogGroup" => wire::serve::<operations::CreateLogGroup, S>(&self.0, call),
+            "CreateLogStream" => wire::serve::<operations::CreateLogStream, S>(&self.0, call),
+            "DeleteLogGroup" => wire::serve::<operations::DeleteLogGroup, S>(&self.0, call),
+            "DeleteLogStream" => wire::serve::<operations::DeleteLogStream, S>(&self.0, call),
+            "DescribeLogGroups" => wire::serve::<operations::DescribeLogGroups, S>(&self.0, call),
+            "DescribeLogStreams" => wire::serve::<operations::DescribeLogStreams, S>(&self.0, call),
+            "FilterLogEvents" => wire::serve::<operations::FilterLogEvents, S>(&self.0, call),
+            "GetLogEvents" => wire::serve::<operations::GetLogEvents, S>(&self.0, call),
+            "PutLogEvents" => wire::serve::<operations::PutLogEvents, S>(&self.0, call),
+            _ => wire::refuse(call),
+        }
     }
 }

@@ -171,3 +171,20 @@ pub const DEPLOYMENT_PERCENT: i32 = 10_000;
 pub const INACTIVE_SERVICE_HOURS: u64 = 1;
 /// How long an event of a cause that goes on is not repeated, and how often a steady state is told again.
 pub const SERVICE_EVENT_REPEAT_HOURS: u64 = 6;
+
+// CloudWatch Logs: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+
+pub const LOG_EVENTS_PER_PUT: usize = 10_000;
+/// Of all messages of one PutLogEvents, each counted with [`LOG_EVENT_OVERHEAD_BYTES`] more.
+pub const LOG_PUT_BYTES: usize = 1024 * 1024;
+pub const LOG_EVENT_OVERHEAD_BYTES: usize = 26;
+/// From the first to the last event of one PutLogEvents.
+pub const LOG_PUT_SPAN_HOURS: i64 = 24;
+pub const LOG_EVENT_MAX_AGE_DAYS: i64 = 14;
+pub const LOG_EVENT_MAX_AHEAD_HOURS: i64 = 2;
+/// Events of one page of GetLogEvents and FilterLogEvents.
+pub const LOG_PAGE_EVENTS: usize = 10_000;
+pub const LOG_PAGE_BYTES: usize = 1024 * 1024;
+/// Groups or streams of one page.
+pub const LOG_DESCRIBE_ITEMS: usize = 50;
+pub const LOG_FILTER_STREAMS: usize = 100;

@@ -80,6 +80,9 @@ impl Handle<CreateRepository> for Ecr {
 // coverage: CreateRepository refuses imageScanningConfiguration.scanOnPush: images are not scanned
 // coverage: CreateRepository refuses encryptionConfiguration other than AES256: Gantry has no KMS
 // coverage: CreateRepository refuses imageTagMutabilityExclusionFilters: tags are mutable or not
+// coverage: CreateRepository refuses imageScanningConfiguration.scanOnPush: only false is taken, images are not scanned yet
+// coverage: CreateRepository refuses encryptionConfiguration.kmsKey: images are not encrypted with keys yet
+// coverage: CreateRepository refuses imageTagMutabilityExclusionFilters: tags are mutable or not, all of them
 fn refuse_unsupported(input: &CreateRepositoryRequest) -> Result<(), Error> {
     let scanning = input.image_scanning_configuration.as_ref();
     if scanning.and_then(|scanning| scanning.scan_on_push) == Some(true) {
