@@ -6,6 +6,7 @@ mod clusters;
 mod container_instances;
 mod first_start;
 mod run_task;
+mod services;
 mod tags;
 mod task_life;
 mod task_definitions;
