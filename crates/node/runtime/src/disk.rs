@@ -59,10 +59,6 @@ impl ContainerDirectory {
         self.0.join("config.json")
     }
 
-    pub(crate) fn oci(&self) -> PathBuf {
-        self.0.join("oci")
-    }
-
     pub(crate) fn rootfs(&self) -> PathBuf {
         self.0.join("rootfs")
     }

@@ -13,12 +13,14 @@ mod run;
 mod users;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Started;
+use crate::disk::ContainerDirectory;
 use crate::spec::ContainerSpec;
 
 pub(crate) use exec::ExecAnswer;
@@ -41,9 +43,15 @@ pub fn dispatch_if_requested() {
 /// Does a shim's work; `arguments` are those after [`SUBCOMMAND`]. The answer is the process's exit code.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> i32 {
     let (mode, directory) = (arguments.next(), arguments.next().map(PathBuf::from));
+    // Executed by a descriptor's path, it would be listed under the descriptor's number.
+    let _ = nix::sys::prctl::set_name(c"gantry-shim");
     let done = match (mode.as_deref().and_then(|mode| mode.to_str()), directory) {
-        (Some(RUN), Some(directory)) => run::run(directory),
-        (Some(EXEC), Some(directory)) => exec::exec(directory),
+        (Some(RUN), Some(directory)) => {
+            let directory = ContainerDirectory::new(directory);
+            complain_on_panic(&directory);
+            run::run(&directory).inspect_err(|error| complain(&directory, &error.to_string()))
+        }
+        (Some(EXEC), Some(directory)) => exec::exec(&ContainerDirectory::new(directory)),
         _ => Err(ShimError::Usage),
     };
     match done {
@@ -53,6 +61,23 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> i32 {
             1
         }
     }
+}
+
+/// A shim has nobody to talk to: the agent may be gone. The file is made only when there is something to say.
+fn complain(directory: &ContainerDirectory, text: &str) {
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(directory.shim_errors());
+    // There is no third place to say it.
+    let _ = file.and_then(|mut file| writeln!(file, "{text}"));
+}
+
+fn complain_on_panic(directory: &ContainerDirectory) {
+    let directory = directory.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        complain(&directory, &panic.to_string())
+    }));
 }
 
 /// What the agent writes for the shim.

@@ -92,12 +92,11 @@ impl Inner {
         if directory.shim().exists() {
             return Err(StartError::AlreadyStarted(id));
         }
-        let errors = File::create(directory.shim_errors()).map_err(shim)?;
         let mut child = self
             .shim
             .command(RUN, &directory)
             .stdin(Stdio::null())
-            .stderr(errors)
+            .stderr(Stdio::null())
             .spawn()
             .map_err(shim)?;
         let mut answers = child

@@ -40,14 +40,14 @@ pub(crate) enum ExecAnswer {
     Failed(String),
 }
 
-pub(super) fn exec(directory: PathBuf) -> Result<(), ShimError> {
+pub(super) fn exec(directory: &ContainerDirectory) -> Result<(), ShimError> {
     let mut request = String::new();
     io::stdin()
         .read_to_string(&mut request)
         .map_err(ShimError::system("request"))?;
     let request: ExecRequest = serde_json::from_str(&request)
         .map_err(|error| ShimError::Container(format!("invalid request: {error}")))?;
-    let (answer, output) = match run_command(&ContainerDirectory::new(directory), &request) {
+    let (answer, output) = match run_command(directory, &request) {
         Ok((answer, output)) => (answer, output),
         Err(error) => (ExecAnswer::Failed(error.to_string()), Vec::new()),
     };
@@ -79,7 +79,7 @@ fn run_command(
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
     let built = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
         .with_executor(executor)
-        .with_root_path(directory.oci())
+        .with_root_path(directory.path())
         .map_err(failed)?
         .with_stdout(container_output)
         .with_stderr(container_errors)

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clock::Clock;
 use libcontainer::container::builder::ContainerBuilder;
@@ -27,8 +27,8 @@ use crate::logs::{LogWriter, RotationLimits};
 use crate::process::ProcessIdentity;
 use crate::root::Root;
 
-/// libcontainer's name for the container. Its directory is ours alone, so any name does.
-pub(super) const OCI_ID: &str = "c";
+/// libcontainer's name for the container, and for its directory in ours; so any name does.
+pub(super) const OCI_ID: &str = "oci";
 const OUTPUT_BYTES: usize = 64 * 1024;
 /// When the container has ended its output ends too; this only bounds how long something odd can hold it open.
 const DRAIN_MILLISECONDS: u16 = 1_000;
@@ -38,8 +38,7 @@ const CANNOT_START_CODE: i32 = 128;
 const NOT_FOUND_CODE: i32 = 127;
 
 /// The shim's whole life.
-pub(super) fn run(directory: PathBuf) -> Result<(), ShimError> {
-    let directory = ContainerDirectory::new(directory);
+pub(super) fn run(directory: &ContainerDirectory) -> Result<(), ShimError> {
     let clock = Clock::system();
     let container: StoredContainer = read_json(&directory.container())
         .map_err(ShimError::system("container.json"))?
@@ -51,7 +50,7 @@ pub(super) fn run(directory: PathBuf) -> Result<(), ShimError> {
     create_json(&directory.shim(), &identity).map_err(ShimError::system("shim.json"))?;
     nix::sys::prctl::set_child_subreaper(true).map_err(ShimError::system("subreaper"))?;
     let group = Group::new(&container.group);
-    let exit = match launch(&directory, &container, &clock) {
+    let exit = match launch(directory, &container, &clock) {
         Ok(running) => {
             answer(&StartAnswer::Started(running.started));
             running.supervise(&clock, &group)
@@ -87,6 +86,7 @@ struct Running {
     stdout: Option<File>,
     stderr: Option<File>,
     log: LogWriter,
+    directory: ContainerDirectory,
 }
 
 fn launch(
@@ -141,6 +141,7 @@ fn launch(
         stdout: Some(stdout.into()),
         stderr: Some(stderr.into()),
         log,
+        directory: directory.clone(),
     })
 }
 
@@ -189,10 +190,9 @@ fn create_and_start(
 ) -> Result<i32, ShimError> {
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
-    fs::create_dir_all(directory.oci()).map_err(ShimError::system("oci"))?;
     let mut container = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
         .with_executor(executor)
-        .with_root_path(directory.oci())
+        .with_root_path(directory.path())
         .map_err(failed)?
         .with_stdout(stdout)
         .with_stderr(stderr)
@@ -310,10 +310,10 @@ impl Running {
             ]
         };
         if output_ready[0] {
-            copy(&mut self.stdout, &mut self.log, LogStream::Stdout, clock);
+            self.copy(LogStream::Stdout, clock);
         }
         if output_ready[1] {
-            copy(&mut self.stderr, &mut self.log, LogStream::Stderr, clock);
+            self.copy(LogStream::Stderr, clock);
         }
         true
     }
@@ -326,26 +326,34 @@ impl Running {
             while let Ok(Some(_)) = self.signals.read_signal() {}
         }
         for stream in [LogStream::Stdout, LogStream::Stderr] {
-            report(self.log.end_stream(stream, clock.now()));
+            let written = self.log.end_stream(stream, clock.now());
+            self.report(written);
         }
     }
-}
 
-fn copy(pipe: &mut Option<File>, log: &mut LogWriter, stream: LogStream, clock: &Clock) {
-    let Some(file) = pipe else { return };
-    let mut buffer = [0; OUTPUT_BYTES];
-    match file.read(&mut buffer) {
-        Ok(0) => *pipe = None,
-        // A full disk must not stop the container; it costs lines, which is said.
-        Ok(length) => report(log.write(stream, &buffer[..length], clock.now())),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-        Err(_) => *pipe = None,
+    fn copy(&mut self, stream: LogStream, clock: &Clock) {
+        let pipe = match stream {
+            LogStream::Stdout => &mut self.stdout,
+            LogStream::Stderr => &mut self.stderr,
+        };
+        let Some(file) = pipe else { return };
+        let mut buffer = [0; OUTPUT_BYTES];
+        match file.read(&mut buffer) {
+            Ok(0) => *pipe = None,
+            Ok(length) => {
+                let written = self.log.write(stream, &buffer[..length], clock.now());
+                self.report(written);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => *pipe = None,
+        }
     }
-}
 
-fn report(written: io::Result<()>) {
-    if let Err(error) = written {
-        eprintln!("log: {error}");
+    /// A full disk must not stop the container; it costs lines, which is said.
+    fn report(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            super::complain(&self.directory, &format!("log: {error}"));
+        }
     }
 }
 
