@@ -19,6 +19,8 @@ mod report;
 mod service_events;
 mod tasks;
 mod usage;
+#[cfg(test)]
+mod view_tests;
 
 use std::sync::Arc;
 
