@@ -8,10 +8,12 @@ use engine_redb::RedbEngine;
 use gateway::{Bound, Gateway, Listener, PrincipalPolicy};
 use history::History;
 use identity::{AccessKeyRecord, AccessKeys};
+use log_store::LogStore;
 use registry::Registry;
 use service_control::Control;
 use service_ecr::Ecr;
 use service_ecs::Ecs;
+use service_logs::Logs;
 use state::{Schema, StateError, Store};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -30,6 +32,7 @@ const STOP: Duration = Duration::from_secs(10);
 /// A server that serves.
 pub struct RunningServer {
     store: Store,
+    log_store: LogStore,
     ecs: Arc<Ecs>,
     clock: Clock,
     data: DataDirectory,
@@ -43,6 +46,8 @@ struct Services {
     ecs: Arc<Ecs>,
     ecr: Arc<Ecr>,
     control: Arc<Control>,
+    logs: Arc<Logs>,
+    log_store: LogStore,
     registry: Registry,
     policy: Arc<PrincipalPolicy>,
 }
@@ -89,11 +94,14 @@ impl RunningServer {
         let (stop, stopping) = watch::channel(false);
         let mut running = services.ecs.spawn_loops(&stopping);
         running.push(clock.spawn("gateway", bound.serve(signals::stopped(stopping.clone()))));
+        let sweeping = services.registry.clone().sweep_until(stopping.clone());
+        running.push(clock.spawn("registry sweep", sweeping));
         for address in &options.listen {
             tracing::info!(%address, "listening");
         }
         Ok(Self {
             store,
+            log_store: services.log_store,
             ecs: services.ecs,
             clock,
             data,
@@ -133,6 +141,9 @@ impl RunningServer {
             if self.clock.timeout(STOP, task).await.is_err() {
                 tracing::warn!("a part of the server did not end in time");
             }
+        }
+        if let Err(error) = self.log_store.fold().await {
+            tracing::warn!(%error, "the log journal was not folded; the next start reads it");
         }
         if let Err(error) = self.store.close().await {
             tracing::error!(%error, "the state was not closed well; nothing acknowledged is lost");
@@ -215,7 +226,10 @@ async fn open_services(
     )
     .await?;
     let registry = Registry::open(&data.registry(), ecr.clone(), ecr.clone(), clock.clone())?;
+    let log_store = LogStore::open(&data.logs(), clock.clone())?;
     Ok(Services {
+        logs: Logs::new(log_store.clone(), clock.clone()),
+        log_store,
         control: Control::new(store.clone(), clock.clone()),
         ecs,
         ecr,
@@ -234,6 +248,7 @@ async fn open_gateway(
         .service(Arc::new(api_ecs::Server(Arc::clone(&services.ecs))))
         .service(Arc::new(api_ecr::Server(Arc::clone(&services.ecr))))
         .service(Arc::new(api_gantry::Server(Arc::clone(&services.control))))
+        .service(Arc::new(api_logs::Server(Arc::clone(&services.logs))))
         .registry(services.registry.clone())
         .websocket("/acs/ws", Arc::new(AcsSocket(Arc::clone(&services.ecs))))
         .websocket("/tcs/ws", Arc::new(TcsSocket(Arc::clone(&services.ecs))))

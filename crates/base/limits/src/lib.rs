@@ -64,6 +64,8 @@ pub const MANIFEST_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const LAYER_MAX_BYTES: u64 = 52_000 * 1024 * 1024;
 /// How long an upload may stand still before it is thrown away.
 pub const UPLOAD_IDLE_SECONDS: u64 = 24 * 60 * 60;
+/// How often uploads and blobs that nobody needs are looked for.
+pub const REGISTRY_SWEEP_SECONDS: u64 = 60 * 60;
 /// Uploads under way in one registry.
 pub const UPLOADS_OPEN_MAX: usize = 4096;
 /// Bytes of a blob read or written at once.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use limits::UPLOAD_IDLE_SECONDS;
+use limits::{REGISTRY_SWEEP_SECONDS, UPLOAD_IDLE_SECONDS};
+use tokio::sync::watch;
 
 use crate::answer::ApiError;
 use crate::serve::{Registry, RegistryError};
@@ -15,6 +16,21 @@ pub struct Swept {
 }
 
 impl Registry {
+    /// Sweeps every hour until `stopping` says so.
+    pub async fn sweep_until(self, mut stopping: watch::Receiver<bool>) {
+        let clock = self.inner.clock.clone();
+        loop {
+            tokio::select! {
+                () = clock.sleep(Duration::from_secs(REGISTRY_SWEEP_SECONDS)) => {}
+                _ = stopping.wait_for(|stop| *stop) => return,
+            }
+            match self.sweep().await {
+                Ok(swept) => tracing::info!(swept.uploads, swept.blobs, "swept the registry"),
+                Err(error) => tracing::warn!(%error, "sweeping the registry"),
+            }
+        }
+    }
+
     /// Safe at any time: a blob becomes visible and linked under the same lock that a sweep takes for each blob.
     pub async fn sweep(&self) -> Result<Swept, RegistryError> {
         let failed = |error: ApiError| RegistryError::Sweep(error.message);
