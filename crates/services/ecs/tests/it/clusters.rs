@@ -398,3 +398,71 @@ async fn capacity_providers_are_described() {
         Some("arn:aws:ecs:us-east-1:123456789012:capacity-provider/mine")
     );
 }
+
+#[tokio::test]
+async fn a_cluster_with_tasks_or_services_is_not_deleted() {
+    let (world, _agent, definition) = crate::run_task::ready().await;
+    let delete = DeleteClusterRequest {
+        cluster: Some("default".into()),
+    };
+    let run = crate::run_task::request(&world, &definition);
+    world.call::<op::RunTask>(run).await.unwrap();
+    let (code, message) = refused(world.call::<op::DeleteCluster>(delete.clone()).await);
+    assert_eq!(code, "ClusterContainsTasksException");
+    assert_eq!(
+        message,
+        "The Cluster cannot be deleted while Tasks are active."
+    );
+    let create = CreateServiceRequest {
+        service_name: Some("web".into()),
+        task_definition: Some(definition),
+        desired_count: Some(0),
+        network_configuration: Some(crate::run_task::network(&world)),
+        ..CreateServiceRequest::default()
+    };
+    world.call::<op::CreateService>(create).await.unwrap();
+    let (code, message) = refused(world.call::<op::DeleteCluster>(delete).await);
+    assert_eq!(code, "ClusterContainsServicesException");
+    assert_eq!(
+        message,
+        "The Cluster cannot be deleted while Services are active."
+    );
+
+    let include = [ClusterField::STATISTICS];
+    let answer = world
+        .call::<op::DescribeClusters>(describe(&["default"], &include))
+        .await
+        .unwrap();
+    let cluster = &answer.clusters.unwrap()[0];
+    assert_eq!(cluster.pending_tasks_count, Some(1));
+    assert_eq!(cluster.active_services_count, Some(1));
+    let statistic = |name: &str| {
+        let all = cluster.statistics.as_deref().unwrap();
+        let found = all.iter().find(|pair| pair.name.as_deref() == Some(name));
+        found.unwrap().value.clone().unwrap()
+    };
+    assert_eq!(statistic("pendingFargateTasksCount"), "1");
+    assert_eq!(statistic("activeFargateServiceCount"), "1");
+    assert_eq!(statistic("activeEC2ServiceCount"), "0");
+}
+
+#[tokio::test]
+async fn a_capacity_provider_in_use_stays() {
+    let (world, _agent, definition) = crate::run_task::ready().await;
+    let put = |providers: &[&str]| PutClusterCapacityProvidersRequest {
+        cluster: Some("default".into()),
+        capacity_providers: Some(providers.iter().map(|name| name.to_string()).collect()),
+        default_capacity_provider_strategy: Some(vec![]),
+    };
+    let run = crate::run_task::request(&world, &definition);
+    world.call::<op::RunTask>(run).await.unwrap();
+    let result = world
+        .call::<op::PutClusterCapacityProviders>(put(&["FARGATE_SPOT"]))
+        .await;
+    assert_eq!(refused(result).0, "ResourceInUseException");
+    // The one that nothing runs on can go.
+    world
+        .call::<op::PutClusterCapacityProviders>(put(&["FARGATE"]))
+        .await
+        .unwrap();
+}

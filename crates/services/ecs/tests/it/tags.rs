@@ -121,3 +121,29 @@ async fn the_rules_of_tags() {
     assert!(message.starts_with("Too many tags."));
     assert_eq!(tags_of(&world, arn).await.len(), 50);
 }
+
+#[tokio::test]
+async fn tasks_and_services_have_tags_too() {
+    let (world, _agent, definition) = crate::run_task::ready().await;
+    let run = crate::run_task::request(&world, &definition);
+    let task = world.call::<op::RunTask>(run).await.unwrap();
+    let create = CreateServiceRequest {
+        service_name: Some("web".into()),
+        task_definition: Some(definition),
+        desired_count: Some(0),
+        network_configuration: Some(crate::run_task::network(&world)),
+        ..CreateServiceRequest::default()
+    };
+    let service = world.call::<op::CreateService>(create).await.unwrap();
+    let arns = [
+        task.tasks.unwrap()[0].task_arn.clone().unwrap(),
+        service.service.unwrap().service_arn.unwrap(),
+    ];
+    for arn in &arns {
+        world
+            .call::<op::TagResource>(tagging(arn, &[("a", "1")]))
+            .await
+            .unwrap();
+        assert_eq!(tags_of(&world, arn).await, [tag("a", "1")]);
+    }
+}
