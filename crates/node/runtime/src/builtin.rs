@@ -75,6 +75,7 @@ impl BuiltinRuntime {
         };
         let containers = options.data_dir.join("containers");
         fs::create_dir_all(&containers).map_err(at(&containers))?;
+        create::delete_unfinished(&containers).map_err(at(&containers))?;
         let images = options.data_dir.join("images");
         let store = ImageStore::open(images.clone()).map_err(at(&images))?;
         let puller = Puller::new(store.clone(), options.clock.clone());

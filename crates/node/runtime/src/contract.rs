@@ -120,7 +120,7 @@ pub struct ExecRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecOutcome {
     pub exit_code: i32,
-    /// Standard output and standard error as they came, cut at [`limits`]' bound.
+    /// Standard output and standard error as they came; cut after 64 KiB.
     pub output: Vec<u8>,
     /// The command was killed because its time ran out.
     pub timed_out: bool,

@@ -97,6 +97,22 @@ pub(super) fn state_of(directory: &ContainerDirectory) -> io::Result<ContainerSt
     })
 }
 
+/// Deletes what an earlier process was creating or removing when it was killed.
+pub(super) fn delete_unfinished(containers: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(containers)? {
+        let directory = ContainerDirectory::new(entry?.path());
+        let is_being_removed = !directory
+            .path()
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(is_valid_id);
+        if is_being_removed || !directory.container().exists() {
+            remove_tree(directory.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn write_container(directory: &ContainerDirectory, container: &StoredContainer) -> io::Result<()> {
     fs::create_dir(directory.path())?;
     let written = (|| {

@@ -187,6 +187,8 @@ fn oldest_file(directory: &Path) -> io::Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use clock::UnixMillis;
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::contract::LogStream;
@@ -243,6 +245,39 @@ mod tests {
             texts(reader(&directory, cursor)).await,
             ["two", "", "three", "eeee"]
         );
+    }
+
+    proptest! {
+        /// Whatever a program writes in whatever pieces: joined again, it is what a terminal would have shown.
+        #[test]
+        fn nothing_is_lost(chunks in proptest::collection::vec((any::<bool>(), "[a\n€]{0,40}"), 0..40), file_bytes in 50_u64..400) {
+            let temporary = tempfile::tempdir().unwrap();
+            let directory = ContainerDirectory::new(temporary.path().to_owned());
+            let limits = RotationLimits { file_bytes, files: u64::MAX };
+            let mut writer = LogWriter::create(directory.clone(), limits).unwrap();
+            let mut expected = [String::new(), String::new()];
+            for (is_error, chunk) in &chunks {
+                let stream = if *is_error { LogStream::Stderr } else { LogStream::Stdout };
+                writer.write(stream, chunk.as_bytes(), UnixMillis(1)).unwrap();
+                expected[usize::from(*is_error)].push_str(chunk);
+            }
+            for stream in [LogStream::Stdout, LogStream::Stderr] {
+                writer.end_stream(stream, UnixMillis(1)).unwrap();
+            }
+            let mut reader = reader(&directory, LogCursor::START);
+            let mut found = [String::new(), String::new()];
+            while let Some(Some((line, _))) = reader.next().now_or_never().map(Result::unwrap) {
+                let text = &mut found[usize::from(line.stream == LogStream::Stderr)];
+                text.push_str(&line.text);
+                if !line.partial {
+                    text.push('\n');
+                }
+            }
+            for (expected, found) in expected.iter().zip(&found) {
+                let ended = if expected.is_empty() || expected.ends_with('\n') { "" } else { "\n" };
+                prop_assert_eq!(&format!("{expected}{ended}"), found);
+            }
+        }
     }
 
     #[tokio::test]

@@ -84,6 +84,26 @@ async fn a_container_without_its_shim_is_ended_and_told() {
     fixture.finish().await;
 }
 
+#[tokio::test]
+async fn what_was_half_done_is_undone() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let containers = fixture.data().join("containers");
+    for name in [".removing-c-00", "half-created"] {
+        std::fs::create_dir_all(containers.join(name).join("upper/file")).unwrap();
+    }
+    fixture
+        .runtime
+        .create(fixture.shell("c", "true"))
+        .await
+        .unwrap();
+    let listed = fixture.reopen().list().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(std::fs::read_dir(&containers).unwrap().count(), 1);
+    fixture.finish().await;
+}
+
 fn parent_of(pid: i32) -> i32 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     status

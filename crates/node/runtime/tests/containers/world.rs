@@ -1,6 +1,9 @@
 //! What a program sees: its user, files, limits, privileges.
 
-use runtime::{ContainerSpec, Mount, Runtime, TaskGroup, Tmpfs, Ulimit};
+use std::path::Path;
+use std::process::Command;
+
+use runtime::{ContainerSpec, ExecRequest, Mount, Runtime, TaskGroup, Tmpfs, Ulimit};
 
 use crate::fixture::Fixture;
 
@@ -178,4 +181,72 @@ async fn a_task_is_bounded_as_a_whole() {
         "the container has no limit of its own"
     );
     fixture.finish().await;
+}
+
+#[tokio::test]
+async fn the_network_is_the_tasks() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let name = format!("gyrt{}", fixture.clock.random_hex(4));
+    let ip = |arguments: &[&str]| {
+        assert!(
+            Command::new("ip")
+                .args(arguments)
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
+    ip(&["netns", "add", &name]);
+    let inside = ContainerSpec {
+        network_namespace: Some(Path::new("/run/netns").join(&name)),
+        ..fixture.shell(
+            "c",
+            "ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; exec sleep 100",
+        )
+    };
+    fixture.start(inside).await;
+    fixture.await_line("c", "0").await;
+    assert_eq!(
+        fixture
+            .runtime
+            .exec("c", ls("/sys/class/net"))
+            .await
+            .unwrap()
+            .output,
+        b"lo\n"
+    );
+    // The container keeps the network, its name does not.
+    ip(&["netns", "del", &name]);
+    fixture.runtime.stop("c", "KILL", 1).await.unwrap();
+    assert_eq!(fixture.log("c").await, "lo\n0\n");
+    let (_, of_host) = fixture.run(fixture.shell("d", "cat /proc/net/dev")).await;
+    assert!(
+        of_host.lines().count() > 3,
+        "without a namespace it is the host's: {of_host}"
+    );
+    let missing = ContainerSpec {
+        network_namespace: Some("/run/netns/none".into()),
+        ..fixture.shell("e", "true")
+    };
+    fixture.runtime.create(missing).await.unwrap();
+    assert!(
+        fixture
+            .runtime
+            .start("e")
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("network namespace")
+    );
+    fixture.finish().await;
+}
+
+fn ls(path: &str) -> ExecRequest {
+    ExecRequest {
+        command: vec!["ls".to_owned(), path.to_owned()],
+        user: None,
+        timeout_seconds: 10,
+    }
 }
