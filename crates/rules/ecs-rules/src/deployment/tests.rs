@@ -267,7 +267,7 @@ impl World {
                 &primary,
                 TaskStatus::Pending,
             );
-            started.has_health_check = self.started % 2 == 0;
+            started.has_health_check = self.started.is_multiple_of(2);
             self.service.tasks.push(started);
         }
         self.service
