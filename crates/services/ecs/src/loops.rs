@@ -55,7 +55,7 @@ impl Ecs {
             run(
                 "archive",
                 Box::pin(kit::loops::run(
-                    archive::Archive(Arc::clone(self)),
+                    archive::Archive::new(Arc::clone(self)),
                     store.clone(),
                     clock.clone(),
                     shutdown.clone(),

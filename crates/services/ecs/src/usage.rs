@@ -92,3 +92,6 @@ fn step_entry<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: K, sign: i64
         counts.remove(&key);
     }
 }
+
+#[cfg(test)]
+mod tests;

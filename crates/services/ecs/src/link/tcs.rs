@@ -58,7 +58,7 @@ where
                 None | Some(Ok(Message::Close(_))) => return Ok(()),
                 Some(message) => {
                     if let Message::Text(text) = message?
-                        && let Some(answer) = hear(ecs, instance, &text)
+                        && let Some(answer) = hear(ecs, instance, &text).await
                     {
                         send(ecs, socket, answer.encode()).await?;
                     }
@@ -74,7 +74,7 @@ where
 }
 
 /// The answer to a frame. Its own signature is not looked at: the connection was verified when it was opened.
-fn hear(ecs: &Arc<Ecs>, instance: &str, text: &str) -> Option<tcs::Message> {
+async fn hear(ecs: &Arc<Ecs>, instance: &str, text: &str) -> Option<tcs::Message> {
     match tcs::Frame::parse(text).message() {
         Ok(tcs::Message::PublishMetrics(metrics)) => {
             let now = ecs.clock.now();
@@ -87,14 +87,16 @@ fn hear(ecs: &Arc<Ecs>, instance: &str, text: &str) -> Option<tcs::Message> {
             ecs.sessions.forget_usage(now);
             Some(AckPublishMetric::default().into())
         }
-        Ok(tcs::Message::PublishHealth(health)) => match take_health(ecs, instance, &health) {
-            Ok(()) => Some(AckPublishHealth::default().into()),
-            // Without an answer the agent tells it again.
-            Err(error) => {
-                tracing::warn!(%error, "health could not be written");
-                None
+        Ok(tcs::Message::PublishHealth(health)) => {
+            match take_health(ecs, instance, &health).await {
+                Ok(()) => Some(AckPublishHealth::default().into()),
+                // Without an answer the agent tells it again.
+                Err(error) => {
+                    tracing::warn!(%error, "health could not be written");
+                    None
+                }
             }
-        },
+        }
         Ok(tcs::Message::PublishInstanceStatus(_)) => {
             Some(AckPublishInstanceStatus::default().into())
         }
@@ -136,7 +138,11 @@ fn usage(sample: &TaskMetric, now: UnixMillis) -> Option<(String, TaskUsage)> {
     Some((sample.task_arn.clone()?, usage))
 }
 
-fn take_health(ecs: &Ecs, instance: &str, health: &PublishHealthRequest) -> Result<(), StateError> {
+async fn take_health(
+    ecs: &Ecs,
+    instance: &str,
+    health: &PublishHealthRequest,
+) -> Result<(), StateError> {
     for tasks in health.tasks.chunks(TASKS_PER_TRANSACTION) {
         let done = ecs.store.transact(|tx| {
             for task in tasks {
@@ -150,8 +156,7 @@ fn take_health(ecs: &Ecs, instance: &str, health: &PublishHealthRequest) -> Resu
             }
             Ok::<_, StateError>(())
         })?;
-        // The agent tells again what is not acknowledged, but a lost word of health would be told again anyhow.
-        done.head();
+        done.durable().await?;
     }
     Ok(())
 }

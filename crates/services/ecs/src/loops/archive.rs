@@ -1,7 +1,14 @@
 //! Moves STOPPED tasks into the history. The history has the task, durably, before the table lets go of it; a crash in
 //! between leaves it in both, and appending it again changes nothing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use kit::{Loop, LoopError, Next};
 use state::{Change, Head, Record, StateError};
@@ -17,7 +24,14 @@ const STAYS: Duration = Duration::from_secs(10);
 /// The only key: stopped tasks are moved together, so that many share one fsync.
 const STOPPED: &str = "stopped";
 
-pub(super) struct Archive(pub Arc<Ecs>);
+/// How often at most they are moved while tasks stop all the time: one look at all of them for many.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+pub(super) struct Archive {
+    ecs: Arc<Ecs>,
+    /// A look is due already, so that another stopped task asks for none.
+    is_due: AtomicBool,
+}
 
 impl Loop for Archive {
     const NAME: &'static str = "archive";
@@ -27,7 +41,7 @@ impl Loop for Archive {
             let is_stopped = |task: &TaskRecord| task.last_status == TaskStatus::Stopped;
             after.is_some_and(is_stopped) && !before.is_some_and(is_stopped)
         });
-        if has_stopped {
+        if has_stopped && !self.is_due.swap(true, Ordering::Relaxed) {
             keys.insert(STOPPED.into());
         }
     }
@@ -40,9 +54,11 @@ impl Loop for Archive {
     }
 
     async fn reconcile(&self, _key: &str) -> Result<Next, LoopError> {
-        let now = self.0.clock.now();
+        // Before the look: what stops after it asks for the next one.
+        self.is_due.store(false, Ordering::Relaxed);
+        let now = self.ecs.clock.now();
         let looked = self
-            .0
+            .ecs
             .store
             .read(|head| head.index::<TaskRecord>("by_work", "stopped"));
         // Only what is durable may go to the history: it could not be taken back there.
@@ -57,22 +73,35 @@ impl Loop for Archive {
         for tasks in stopped.chunks(ROWS_AT_ONCE) {
             self.move_out(tasks).await?;
         }
-        Ok(next.map_or(Next::OnChange, Next::At))
+        Ok(match next {
+            None => Next::OnChange,
+            Some(due) => {
+                self.is_due.store(true, Ordering::Relaxed);
+                Next::At(due.max(now + TOGETHER))
+            }
+        })
     }
 }
 
 impl Archive {
+    pub fn new(ecs: Arc<Ecs>) -> Self {
+        Self {
+            ecs,
+            is_due: AtomicBool::new(false),
+        }
+    }
+
     async fn move_out(&self, tasks: &[Arc<TaskRecord>]) -> Result<(), LoopError> {
         let entries = tasks
             .iter()
             .map(|task| archive::entry(task))
             .collect::<Result<Vec<_>, _>>()?;
-        self.0
+        self.ecs
             .history
             .append_all(history::TASKS, entries)
             .await
             .map_err(|error| LoopError::Other(error.to_string()))?;
-        let deleted = self.0.store.transact(|tx| {
+        let deleted = self.ecs.store.transact(|tx| {
             for task in tasks {
                 tx.delete::<TaskRecord>(&task.key());
             }

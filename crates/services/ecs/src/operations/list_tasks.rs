@@ -10,6 +10,7 @@ use limits::LIST_PAGE_ITEMS;
 use state::{Head, Record};
 use wire::{Access, Caller, Error, Handle};
 
+use super::refused::{self, LIST_TASKS};
 use crate::{
     Ecs, access, lookup,
     records::{ContainerInstanceRecord, DesiredStatus, TaskRecord},
@@ -30,17 +31,7 @@ impl Handle<operations::ListTasks> for Ecs {
         caller: &Caller,
         input: ListTasksRequest,
     ) -> Result<ListTasksResponse, Error> {
-        if input
-            .daemon_name
-            .as_ref()
-            .is_some_and(|name| !name.is_empty())
-        {
-            return Err(ecs_rules::Refusal::unsupported_field(
-                "daemonName",
-                "Gantry has no daemons",
-            )
-            .into());
-        }
+        refused::check(LIST_TASKS, &input)?;
         let page = kit::Page::new(
             input.max_results,
             input.next_token.as_deref(),

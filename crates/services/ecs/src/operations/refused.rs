@@ -2,7 +2,8 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateServiceRequest, DeploymentConfiguration, RunTaskRequest, UpdateServiceRequest,
+    CreateServiceRequest, DeploymentConfiguration, ListTasksRequest, RunTaskRequest,
+    UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -27,6 +28,18 @@ pub(crate) const RUN_TASK: &[Refused<RunTaskRequest>] = &[
         asks: |input| input.volume_configurations.iter().flatten().count() > 0,
     },
 ];
+
+// coverage: ListTasks
+pub(crate) const LIST_TASKS: &[Refused<ListTasksRequest>] = &[Refused {
+    path: "daemonName",
+    why: "Gantry has no daemons",
+    asks: |input| {
+        input
+            .daemon_name
+            .as_ref()
+            .is_some_and(|name| !name.is_empty())
+    },
+}];
 
 /// What CreateService and UpdateService have in common.
 macro_rules! service_table {

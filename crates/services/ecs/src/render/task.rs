@@ -157,7 +157,14 @@ fn attachment(interface: &ElasticNetworkInterface) -> types::Attachment {
     }
     types::Attachment {
         id: Some(interface.attachment_id.clone()),
-        r#type: Some("ElasticNetworkInterface".into()),
+        // Seen in answers of the real service: the short word once the interface is gone.
+        r#type: Some(
+            match interface.status.as_str() {
+                "DELETED" => "eni",
+                _ => "ElasticNetworkInterface",
+            }
+            .into(),
+        ),
         status: Some(interface.status.clone()),
         details: Some(details),
     }

@@ -129,7 +129,10 @@ async fn the_whole_life() {
         desired_status: Some(DesiredStatus::STOPPED),
         ..ListTasksRequest::default()
     };
-    assert_eq!(list(&world, stopped_tasks.clone()).await, [arn.clone()]);
+    assert_eq!(
+        list(&world, stopped_tasks.clone()).await,
+        std::slice::from_ref(&arn)
+    );
     agent
         .submit(&world, &arn, "STOPPED", vec![exited])
         .await
@@ -396,13 +399,19 @@ async fn every_filter_of_list_tasks() {
         family: Some(family.into()),
         ..default()
     };
-    assert_eq!(list(&world, family("web")).await, [first.clone()]);
+    assert_eq!(
+        list(&world, family("web")).await,
+        std::slice::from_ref(&first)
+    );
     assert!(list(&world, family("nothing")).await.is_empty());
     let started_by = ListTasksRequest {
         started_by: Some("cron".into()),
         ..default()
     };
-    assert_eq!(list(&world, started_by.clone()).await, [second.clone()]);
+    assert_eq!(
+        list(&world, started_by.clone()).await,
+        std::slice::from_ref(&second)
+    );
     let fargate = ListTasksRequest {
         launch_type: Some(LaunchType::FARGATE),
         ..default()
