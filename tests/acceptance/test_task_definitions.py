@@ -42,7 +42,8 @@ FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        (dict(FARGATE, cpu="300"), "Invalid 'cpu' setting for task"),
+        (dict(FARGATE, cpu="300"), "No Fargate configuration exists for given values"),
+        (dict(FARGATE, cpu="many"), "Invalid 'cpu' setting for task"),
         (dict(FARGATE, memory="4096"), "No Fargate configuration exists for given values"),
         (dict(FARGATE, networkMode="bridge"), "awsvpc"),
         (dict(FARGATE, cpu=None), "cpu"),
@@ -53,7 +54,7 @@ FARGATE = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu
         (dict(FARGATE, containerDefinitions=[dict(CONTAINER, image=None)]), "image"),
         (dict(FARGATE, containerDefinitions=[dict(CONTAINER, portMappings=[{"containerPort": 80, "hostPort": 81}])]), "port"),
         (dict(FARGATE, containerDefinitions=[dict(CONTAINER, dependsOn=[{"containerName": "ghost", "condition": "START"}])]), "ghost"),
-        (dict(FARGATE, containerDefinitions=[dict(CONTAINER, dependsOn=[{"containerName": "main", "condition": "START"}])]), "main"),
+        (dict(FARGATE, containerDefinitions=[dict(CONTAINER, dependsOn=[{"containerName": "main", "condition": "START"}])]), "cycle"),
         (dict(FARGATE, containerDefinitions=[dict(CONTAINER, mountPoints=[{"sourceVolume": "ghost", "containerPath": "/x"}])]), "ghost"),
         (dict(FARGATE, containerDefinitions=[dict(CONTAINER, healthCheck={"command": ["CMD", "x"], "interval": 4})]), "nterval"),
         (dict(networkMode="teleport", containerDefinitions=[dict(CONTAINER, memory=64)]), "teleport"),

@@ -91,7 +91,8 @@ class World:
             self.server.terminate()
             _wait(self.server)
         left = self.left_behind()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not os.environ.get("KEEP_WORLD"):
+            shutil.rmtree(self.directory, ignore_errors=True)
         assert not left, f"left behind: {left}"
 
     def purge_node(self, name: str):

@@ -1,6 +1,7 @@
 //! The program inside the demo image: a small web server, and a few habits that tests ask containers for.
-//! Standard library only and linked statically, so that its image is one file.
+//! Linked statically, so that its image is one file.
 
+use nix::sys::signal::{SigSet, Signal};
 use std::{
     env,
     io::{Read, Write},
@@ -15,6 +16,7 @@ const USAGE: &str = "usage: demo serve [PORT] | check [PORT] | exit CODE | sleep
 const REQUEST_BYTES: usize = 8 * 1024;
 
 fn main() -> ExitCode {
+    end_on_sigterm();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let number = |position: usize, default: u64| {
         arguments
@@ -41,6 +43,17 @@ fn main() -> ExitCode {
         _ => env::vars().for_each(|(name, value)| println!("{name}={value}")),
     }
     ExitCode::SUCCESS
+}
+
+/// The first process of a container gets no default action from the kernel: without this, SIGTERM would do nothing.
+fn end_on_sigterm() {
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    if signals.thread_block().is_ok() {
+        thread::spawn(move || {
+            let _ = signals.wait();
+            std::process::exit(0);
+        });
+    }
 }
 
 fn serve(port: u16) -> ExitCode {
