@@ -136,6 +136,7 @@ where
         + Handle<operations::DescribeTaskDefinition>
         + Handle<operations::DescribeTasks>
         + Handle<operations::DiscoverPollEndpoint>
+        + Handle<operations::ListAccountSettings>
         + Handle<operations::ListClusters>
         + Handle<operations::ListContainerInstances>
         + Handle<operations::ListServices>
@@ -191,6 +192,9 @@ where
             "DescribeTasks" => wire::serve::<operations::DescribeTasks, S>(&self.0, call),
             "DiscoverPollEndpoint" => {
                 wire::serve::<operations::DiscoverPollEndpoint, S>(&self.0, call)
+            }
+            "ListAccountSettings" => {
+                wire::serve::<operations::ListAccountSettings, S>(&self.0, call)
             }
             "ListClusters" => wire::serve::<operations::ListClusters, S>(&self.0, call),
             "ListContainerInstances" => {

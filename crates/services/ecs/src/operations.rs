@@ -15,6 +15,7 @@ mod describe_services;
 mod describe_task_definition;
 mod describe_tasks;
 mod discover_poll_endpoint;
+mod list_account_settings;
 mod list_clusters;
 mod list_container_instances;
 mod list_services;
