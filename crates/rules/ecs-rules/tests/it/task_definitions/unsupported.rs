@@ -172,6 +172,12 @@ fn what_gantry_lacks_is_refused_by_name() {
         ),
         (
             first(plain(), |it| {
+                it.version_consistency = Some(VersionConsistency::ENABLED)
+            }),
+            "versionConsistency",
+        ),
+        (
+            first(plain(), |it| {
                 it.docker_security_options = Some(vec!["label:x".into()])
             }),
             "dockerSecurityOptions",
