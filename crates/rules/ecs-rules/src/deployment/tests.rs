@@ -151,10 +151,7 @@ fn an_unhealthy_task_is_replaced_before_it_goes() {
     service.tasks.push(task("good", "new", TaskStatus::Pending));
     assert_eq!(planned(&service), "waits: 1 to start");
     service.tasks[1].status = TaskStatus::Running;
-    assert_eq!(
-        planned(&service),
-        "stop bad (unhealthy); waits: 1 to stop"
-    );
+    assert_eq!(planned(&service), "stop bad (unhealthy); waits: 1 to stop");
 }
 
 #[test]
