@@ -201,7 +201,7 @@ def main():
     options = parser.parse_args()
     table, lines = Table(), []
     print(f"load average before: {os.getloadavg()[0]:.1f}; {os.cpu_count()} CPUs")
-    world = World(9)
+    world = World()
     try:
         began = time.perf_counter()
         world.start_server()

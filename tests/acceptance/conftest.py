@@ -1,14 +1,11 @@
 """One Gantry for most tests; a fresh one for those that kill it."""
 
-import itertools
 import os
 import subprocess
 
 import pytest
 
 from world import DEMO_ROOT, GANTRY, World, wait_until
-
-_numbers = itertools.count(1)
 
 
 def pytest_configure(config):
@@ -32,7 +29,7 @@ def fresh_world():
 
 
 def _world():
-    world = World(next(_numbers))
+    world = World()
     try:
         world.start_server().start_agent()
         import_demo(world)

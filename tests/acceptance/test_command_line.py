@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from world import wait_until
+from world import AWS_CLI, GANTRY, wait_until
 
 
 def test_the_aws_cli_runs_a_task(world):
@@ -23,7 +23,7 @@ def test_the_aws_cli_runs_a_task(world):
 
 
 def test_the_aws_cli_shows_errors_as_ever(world):
-    done = world.command(".venv/bin/aws", "ecs", "list-tasks", "--cluster", "nowhere")
+    done = world.command(AWS_CLI, "ecs", "list-tasks", "--cluster", "nowhere")
     assert done.returncode in (254, 255)
     assert "An error occurred (ClusterNotFoundException) when calling the ListTasks operation: Cluster not found." in done.stderr
 
@@ -49,7 +49,7 @@ def test_run_follows_and_returns_the_exit_code(world):
 
 
 def test_errors_name_the_next_step(world):
-    done = world.command(world_binary(), "--endpoint", "http://127.0.0.1:1", "ps")
+    done = world.command(GANTRY, "--endpoint", "http://127.0.0.1:1", "ps")
     assert done.returncode != 0
     assert "gantry up" in done.stderr
     done = world.gantry("logs", "0123456789abcdef0123456789abcdef", check=False)
@@ -61,10 +61,10 @@ def test_configure_writes_a_profile(world, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
         environment.pop(name, None)
     subprocess.run(
-        [world_binary(), "configure", "--data-dir", str(world.data_dir("server"))], env=environment, check=True, capture_output=True, timeout=30,
+        [GANTRY, "configure", "--data-dir", str(world.data_dir("server"))], env=environment, check=True, capture_output=True, timeout=30,
     )
     done = subprocess.run(
-        [".venv/bin/aws", "--profile", "gantry", "ecs", "list-clusters"], env=environment, capture_output=True, text=True, timeout=60,
+        [str(AWS_CLI), "--profile", "gantry", "ecs", "list-clusters"], env=environment, capture_output=True, text=True, timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert "cluster/default" in done.stdout
@@ -73,9 +73,3 @@ def test_configure_writes_a_profile(world, tmp_path):
 def test_doctor_says_what_it_found(world):
     done = world.gantry("doctor", check=False)
     assert "nft" in done.stdout and "cgroup" in done.stdout
-
-
-def world_binary():
-    from world import GANTRY
-
-    return str(GANTRY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 GANTRY = Path(os.environ.get("GANTRY_BIN", ROOT / "target/debug/gantry"))
+AWS_CLI = ROOT / ".venv/bin/aws"
 DEMO_ROOT = ROOT / "target/demo/rootfs"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -44,13 +46,13 @@ def wait_until(condition, seconds: float = 20, what: str = "the condition", ever
 class World:
     """Server and agents with their own data, network and port, so that a user's own Gantry is not touched."""
 
-    def __init__(self, number: int = 1):
+    def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="gantry-acceptance-"))
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.number = number
-        self.cidr = f"10.{212 + number}.0.0/20"
-        self.network_name = f"gantryt{number}"
+        self.number, self._claim = _claim_number()
+        self.cidr = f"10.{100 + self.number}.0.0/20"
+        self.network_name = f"gantryt{self.number}"
         self.server: subprocess.Popen | None = None
         self.agents: dict[str, subprocess.Popen] = {}
 
@@ -91,6 +93,7 @@ class World:
             self.server.terminate()
             _wait(self.server)
         left = self.left_behind()
+        self._claim.close()
         if not os.environ.get("KEEP_WORLD"):
             shutil.rmtree(self.directory, ignore_errors=True)
         assert not left, f"left behind: {left}"
@@ -106,8 +109,8 @@ class World:
         needle = str(self.directory)
         mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if needle in line]
         processes = [f"{pid}: {command}" for pid, command in _processes() if needle in command]
-        namespaces = [f"/run/netns/{entry}" for entry in _entries("/run/netns") if entry.startswith(self.network_name)]
-        links = [entry for entry in _entries("/sys/class/net") if entry.startswith(self.network_name)]
+        namespaces = [f"/run/netns/{entry}" for entry in _entries("/run/netns") if entry.startswith(f"{self.network_name}-")]
+        links = [entry for entry in _entries("/sys/class/net") if entry.startswith(f"{self.network_name}-")]
         return mounts + processes + namespaces + links
 
     def data_dir(self, name: str) -> Path:
@@ -160,12 +163,13 @@ class World:
             AWS_SECRET_ACCESS_KEY=self.credentials["aws_secret_access_key"],
             AWS_PAGER="",
             GANTRY_ENDPOINT=self.endpoint,
+            GANTRY_DATA_DIR=str(self.data_dir("server")),
             NO_COLOR="1",
         )
 
     def aws(self, *arguments: str) -> dict | str:
         """The AWS CLI from PyPI; JSON answers come parsed."""
-        done = self.command(ROOT / ".venv/bin/aws", *arguments)
+        done = self.command(AWS_CLI, *arguments)
         assert done.returncode == 0, done.stderr
         try:
             return json.loads(done.stdout)
@@ -255,6 +259,18 @@ class World:
     def delete_service(self, name: str):
         self.client("ecs").delete_service(service=name, force=True)
         wait_until(lambda: self.service(name)["status"] == "INACTIVE", 60, f"service {name} to be INACTIVE")
+
+
+def _claim_number():
+    """A number that no other world on this machine has, for addresses and names; free again when the file is closed."""
+    for number in range(1, 100):
+        claim = open(f"/tmp/gantry-acceptance-{number}.lock", "w")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number, claim
+        except BlockingIOError:
+            claim.close()
+    raise AssertionError("a hundred worlds run on this machine already")
 
 
 def http_get(address: str, port: int = 8080, seconds: float = 3) -> str:
