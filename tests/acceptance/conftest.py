@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from world import DEMO_ROOT, GANTRY, World, wait_until
+from world import DEMO_ROOT, GANTRY, World
 
 
 def pytest_configure(config):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -262,13 +261,13 @@ class World:
 
 
 def _claim_number():
-    """A number that no other world on this machine has, for addresses and names; free again when the file is closed."""
+    """A number that no other world on this machine has, for addresses and names; free again when the socket is closed."""
     for number in range(1, 100):
-        claim = open(f"/tmp/gantry-acceptance-{number}.lock", "w")
+        claim = socket.socket(socket.AF_UNIX)
         try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            claim.bind(f"\0gantry-acceptance-{number}")
             return number, claim
-        except BlockingIOError:
+        except OSError:
             claim.close()
     raise AssertionError("a hundred worlds run on this machine already")
 
