@@ -141,6 +141,17 @@ impl Ecs {
         found.head()
     }
 
+    /// Whether this node registered this container instance.
+    pub fn owns_container_instance(&self, node_id: &str, arn: &str) -> bool {
+        let Ok(reference) = names::ContainerInstanceReference::parse(arn) else {
+            return false;
+        };
+        let found = self
+            .store
+            .read(|head| head.index::<ContainerInstanceRecord>("by_id", &reference.id));
+        found.head().iter().any(|record| record.node_id == node_id)
+    }
+
     fn own_instance(
         &self,
         caller: &Caller,
