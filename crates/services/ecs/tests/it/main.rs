@@ -8,6 +8,6 @@ mod first_start;
 mod run_task;
 mod services;
 mod tags;
-mod task_life;
 mod task_definitions;
+mod task_life;
 mod world;
