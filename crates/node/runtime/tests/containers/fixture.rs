@@ -184,7 +184,7 @@ impl Drop for Fixture {
                 );
             }
             for group in groups(&self.group) {
-                kill_all(&group);
+                remove_group(&group);
             }
         }
     }
@@ -228,21 +228,29 @@ fn groups(name: &str) -> Vec<PathBuf> {
     groups
 }
 
-fn kill_all(group: &Path) {
+/// Kills what is inside and removes the group, as well as that goes after a failure.
+fn remove_group(group: &Path) {
     for entry in std::fs::read_dir(group)
         .into_iter()
         .flatten()
         .flatten()
         .filter(is_directory)
     {
-        kill_all(&entry.path());
+        remove_group(&entry.path());
     }
-    let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    for pid in members.lines().filter_map(|line| line.parse().ok()) {
-        let _ = nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(pid),
-            nix::sys::signal::Signal::SIGKILL,
-        );
+    const ATTEMPTS: u32 = 100;
+    for _ in 0..ATTEMPTS {
+        let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        for pid in members.lines().filter_map(|line| line.parse().ok()) {
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGKILL,
+            );
+        }
+        if std::fs::remove_dir(group).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
