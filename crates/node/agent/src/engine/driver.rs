@@ -210,7 +210,6 @@ impl Driver {
             if decision.stopping && !self.view.stop_wanted {
                 // An essential container ended; from now on nothing is started any more.
                 self.view.stop_wanted = true;
-                self.record.execution_stopped_at.get_or_insert(now);
             }
             let known = rules::status(&self.view);
             let before = self.record.status;
@@ -220,13 +219,12 @@ impl Driver {
             if before < TaskStatus::Running && self.record.status == TaskStatus::Running {
                 self.came_up = Some(self.picture());
             }
-            if known == TaskStatus::Stopped
-                && self
-                    .record
-                    .containers
-                    .iter()
-                    .any(|known| known.started_at.is_some())
-            {
+            let has_run = self
+                .record
+                .containers
+                .iter()
+                .any(|known| known.started_at.is_some());
+            if decision.stopping && has_run && self.has_essential_end() {
                 self.record.execution_stopped_at.get_or_insert(now);
             }
             if decision.actions.is_empty() {
@@ -237,6 +235,16 @@ impl Driver {
                 self.carry_out(action);
             }
         }
+    }
+
+    /// The task does no more work: an essential container has ended, or all have.
+    fn has_essential_end(&self) -> bool {
+        let containers = self.plan.containers.iter().zip(&self.view.containers);
+        let stopped = |view: &rules::ContainerView| view.phase == Phase::Stopped;
+        containers
+            .clone()
+            .any(|(plan, view)| plan.essential && stopped(view))
+            || containers.clone().all(|(_, view)| stopped(view))
     }
 
     fn carry_out(&mut self, action: Action) {

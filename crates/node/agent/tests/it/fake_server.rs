@@ -26,6 +26,8 @@ pub struct FakeServer {
     heard: Mutex<Vec<Heard>>,
     news: watch::Sender<usize>,
     to_agent: Mutex<Option<mpsc::UnboundedSender<acs::Message>>>,
+    /// A registry of fixed answers: path, media type, bytes.
+    pub files: Mutex<Vec<(String, String, Vec<u8>)>>,
     /// Submissions answer 500 while this is set.
     pub submissions_fail: AtomicBool,
     /// So many calls of PutLogEvents answer that the stream is not there.
@@ -40,6 +42,7 @@ impl FakeServer {
             heard: Mutex::default(),
             news: watch::channel(0).0,
             to_agent: Mutex::default(),
+            files: Mutex::default(),
             submissions_fail: AtomicBool::new(false),
             streams_missing: AtomicUsize::new(1),
         });
@@ -86,6 +89,16 @@ impl FakeServer {
 
     pub fn forget(&self) {
         self.heard.lock().unwrap().clear();
+    }
+
+    /// Forgets all but the log lines.
+    #[allow(
+        dead_code,
+        reason = "one of the test programs that share this file uses it"
+    )]
+    pub fn forget_but_logs(&self) {
+        let is_log = |heard: &Heard| matches!(heard, Heard::Call(operation, _) if operation == "PutLogEvents");
+        self.heard.lock().unwrap().retain(is_log);
     }
 
     fn hear(&self, heard: Heard) {
@@ -171,6 +184,17 @@ impl FakeServer {
             while bytes.len() < head_end + length {
                 stream.read_buf(&mut bytes).await.unwrap();
             }
+            if let Some(path) = registry_path(&raw_head) {
+                bytes.drain(..head_end + length);
+                if stream
+                    .write_all(&self.file(path, raw_head.starts_with("HEAD")))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+                continue;
+            }
             let body: Value =
                 serde_json::from_slice(&bytes[head_end..head_end + length]).unwrap_or_default();
             bytes.drain(..head_end + length);
@@ -196,6 +220,22 @@ impl FakeServer {
                 return;
             }
         }
+    }
+
+    fn file(&self, path: &str, head_only: bool) -> Vec<u8> {
+        let files = self.files.lock().unwrap();
+        let Some((_, media_type, bytes)) = files.iter().find(|(known, ..)| known == path) else {
+            return b"HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n".to_vec();
+        };
+        let length = bytes.len();
+        let head = format!(
+            "HTTP/1.1 200 X\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let mut answer = head.into_bytes();
+        if !head_only {
+            answer.extend_from_slice(bytes);
+        }
+        answer
     }
 
     fn answer(&self, operation: &str, input: &Value) -> (u16, Value) {
@@ -248,4 +288,9 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .map(str::trim)
+}
+
+fn registry_path(head: &str) -> Option<&str> {
+    let path = head.split(' ').nth(1)?;
+    path.starts_with("/v2/").then_some(path)
 }
