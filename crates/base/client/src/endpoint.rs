@@ -9,6 +9,7 @@ use crate::Error;
 
 #[derive(Debug, Clone)]
 pub struct Endpoint {
+    is_tls: bool,
     host: String,
     port: u16,
     authority: HeaderValue,
@@ -22,13 +23,11 @@ impl Endpoint {
             reason,
         };
         let uri: Uri = text.parse().map_err(|_| refused("it is not a URL"))?;
-        match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
-            Some(scheme) if *scheme == Scheme::HTTPS => {
-                return Err(refused("this version does not speak TLS yet; use http://"));
-            }
-            _ => return Err(refused("it has to begin with http://")),
-        }
+        let is_tls = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            _ => return Err(refused("it has to begin with http:// or https://")),
+        };
         let authority = uri.authority().ok_or_else(|| refused("it has no host"))?;
         if authority.as_str().contains('@') {
             return Err(refused("it must not hold a user name"));
@@ -37,13 +36,19 @@ impl Endpoint {
             return Err(refused("it has to end after the port"));
         }
         let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let (scheme, default_port) = if is_tls { ("https", 443) } else { ("http", 80) };
         Ok(Self {
+            is_tls,
             host,
-            port: authority.port_u16().unwrap_or(80),
+            port: authority.port_u16().unwrap_or(default_port),
             authority: HeaderValue::from_str(authority.as_str())
                 .map_err(|_| refused("its host cannot be sent in a header"))?,
-            text: format!("http://{authority}"),
+            text: format!("{scheme}://{authority}"),
         })
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     pub fn host(&self) -> &str {
@@ -93,14 +98,18 @@ mod tests {
         let parsed = Endpoint::parse("http://[::1]:4580").expect("valid");
         assert_eq!(parsed.address(), ("::1", 4580));
         assert_eq!(parsed.authority(), "[::1]:4580");
+        assert!(!parsed.is_tls());
+        let parsed = Endpoint::parse("https://gantry.example/").expect("valid");
+        assert_eq!((parsed.port(), parsed.is_tls()), (443, true));
+        assert_eq!(parsed.to_string(), "https://gantry.example");
     }
 
     #[test]
     fn what_is_no_endpoint() {
         for (text, reason) in [
             ("", "not a URL"),
-            ("127.0.0.1:4580", "begin with http://"),
-            ("https://127.0.0.1", "TLS"),
+            ("127.0.0.1:4580", "begin with http:// or https://"),
+            ("ftp://127.0.0.1", "begin with http:// or https://"),
             ("http://127.0.0.1/x", "end after the port"),
             ("http://me@127.0.0.1", "user name"),
         ] {

@@ -15,6 +15,14 @@ pub enum Error {
         endpoint: String,
         source: std::io::Error,
     },
+    #[error("{endpoint} and this side could not agree on TLS: {reason}. {hint}")]
+    Tls {
+        endpoint: String,
+        reason: String,
+        hint: &'static str,
+    },
+    #[error("the certificates to trust cannot be used: {0}")]
+    Certificates(String),
     #[error(
         "{endpoint} did not answer within {} s. `gantry doctor` looks for the cause on this machine",
         after.as_secs_f64()
@@ -58,7 +66,11 @@ impl Error {
                         "ThrottlingException" | "Throttling" | "RequestLimitExceeded"
                     )
             }
-            Error::Endpoint { .. } | Error::Answer { .. } | Error::Request(_) => false,
+            Error::Endpoint { .. }
+            | Error::Tls { .. }
+            | Error::Certificates(_)
+            | Error::Answer { .. }
+            | Error::Request(_) => false,
         }
     }
 }

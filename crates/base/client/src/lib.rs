@@ -10,6 +10,8 @@ mod error;
 mod pool;
 mod request;
 mod retry;
+mod stream;
+mod trust;
 mod websocket;
 
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub use endpoint::Endpoint;
 pub use error::{BoxError, Error};
 pub use request::{RequestBody, empty_body, full_body};
 pub use retry::Retries;
+pub use stream::Stream;
+pub use trust::Trust;
 pub use websocket::WebSocket;
 
 /// One endpoint, seen with one set of credentials. Cheap to clone; clones share connections.
@@ -37,13 +41,25 @@ struct Shared {
     endpoint: Endpoint,
     region: String,
     credentials: Credentials,
+    trust: Trust,
     clock: Clock,
     pool: pool::Pool,
 }
 
 impl Client {
-    /// `endpoint` is a URL such as `http://127.0.0.1:4580`. Nothing is sent yet.
+    /// `endpoint` is a URL such as `http://127.0.0.1:4580`; of one with https, this machine's own
+    /// certificate authorities are trusted. Nothing is sent yet.
     pub fn new(
+        endpoint: &str,
+        region: impl Into<String>,
+        credentials: Credentials,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Self::trusting(Trust::default(), endpoint, region, credentials, clock)
+    }
+
+    pub fn trusting(
+        trust: Trust,
         endpoint: &str,
         region: impl Into<String>,
         credentials: Credentials,
@@ -54,6 +70,7 @@ impl Client {
                 endpoint: Endpoint::parse(endpoint)?,
                 region: region.into(),
                 credentials,
+                trust,
                 clock,
                 pool: pool::Pool::default(),
             }),

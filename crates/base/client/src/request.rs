@@ -11,14 +11,19 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use identity::{Payload, SignedRequest, SigningScope, sign};
 use limits::CLIENT_CONNECT_TIMEOUT_SECONDS;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::pool::Sender;
-use crate::{BoxError, Client, Error};
+use crate::{BoxError, Client, Error, Stream};
 
 pub type RequestBody = BoxBody<Bytes, BoxError>;
 
 const OUR_USER_AGENT: &str = concat!("gantry/", env!("CARGO_PKG_VERSION"));
+
+const TRUST_HINT: &str = "Gantry's own certificate authority is tls/ca.pem in the server's data directory: name a copy of it with \
+     --ca-certificate, or in AWS_CA_BUNDLE";
 
 pub fn empty_body() -> RequestBody {
     Empty::new().map_err(|never| match never {}).boxed()
@@ -92,7 +97,38 @@ impl Client {
         headers.extend(added);
     }
 
-    pub(crate) async fn connect_tcp(&self) -> Result<TcpStream, Error> {
+    pub(crate) async fn connect_stream(&self) -> Result<Stream, Error> {
+        let stream = self.connect_tcp().await?;
+        let endpoint = &self.shared.endpoint;
+        if !endpoint.is_tls() {
+            return Ok(Stream::Plain(stream));
+        }
+        let refused = |reason: String| Error::Tls {
+            endpoint: endpoint.to_string(),
+            reason,
+            hint: TRUST_HINT,
+        };
+        let name = ServerName::try_from(endpoint.host().to_owned())
+            .map_err(|error| refused(error.to_string()))?;
+        let connector = TlsConnector::from(self.shared.trust.config()?);
+        let after = Duration::from_secs(CLIENT_CONNECT_TIMEOUT_SECONDS);
+        let shaking_hands = connector.connect(name, stream);
+        let shaken = self.shared.clock.timeout(after, shaking_hands).await;
+        match shaken.map_err(|_| self.timed_out(after))? {
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            // A certificate that is not believed will not be a moment later; a cut may be mended.
+            Err(error)
+                if error
+                    .get_ref()
+                    .is_some_and(|inner| inner.is::<rustls::Error>()) =>
+            {
+                Err(refused(error.to_string()))
+            }
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    async fn connect_tcp(&self) -> Result<TcpStream, Error> {
         let endpoint = &self.shared.endpoint;
         let after = Duration::from_secs(CLIENT_CONNECT_TIMEOUT_SECONDS);
         let connecting = TcpStream::connect(endpoint.address());
@@ -108,7 +144,7 @@ impl Client {
     }
 
     pub(crate) async fn connect(&self) -> Result<Sender, Error> {
-        let stream = self.connect_tcp().await?;
+        let stream = self.connect_stream().await?;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.broken(error))?;

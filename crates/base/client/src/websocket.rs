@@ -5,15 +5,14 @@ use std::time::Duration;
 use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use limits::{CLIENT_CONNECT_TIMEOUT_SECONDS, WEBSOCKET_MESSAGE_BYTES};
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::{Client, Error};
+use crate::{Client, Error, Stream};
 
-pub type WebSocket = WebSocketStream<TcpStream>;
+pub type WebSocket = WebSocketStream<Stream>;
 
 /// The signing name of the agent protocol.
 const SERVICE: &str = "ecs";
@@ -37,7 +36,7 @@ impl Client {
         .map_err(|error| Error::Request(error.to_string()))?;
         *request.headers_mut() = headers;
 
-        let stream = self.connect_tcp().await?;
+        let stream = self.connect_stream().await?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(WEBSOCKET_MESSAGE_BYTES))
             .max_frame_size(Some(WEBSOCKET_MESSAGE_BYTES));

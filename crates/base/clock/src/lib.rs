@@ -78,14 +78,14 @@ impl Clock {
             .map_err(|_| Elapsed)
     }
 
-    /// Runs a task of its own. `name` is in every log line that the task writes.
+    /// Runs a task of its own. `name` is in the log lines that the task writes, where debugging is asked for.
     #[allow(clippy::disallowed_methods, reason = "this is the door")]
     pub fn spawn<F>(&self, name: &'static str, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        tokio::spawn(future.instrument(tracing::error_span!("task", name)))
+        tokio::spawn(future.instrument(tracing::debug_span!("task", name)))
     }
 
     /// Runs blocking work (files, compression) on a thread made for it.

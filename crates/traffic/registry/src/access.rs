@@ -4,6 +4,9 @@ use http::header::AUTHORIZATION;
 
 use crate::answer::ApiError;
 
+/// `:` in base 64.
+const EMPTY_USER_AND_PASSWORD: &str = "Og==";
+
 /// Whoever holds a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -58,7 +61,10 @@ pub(crate) fn authenticate(
     headers: &http::HeaderMap,
 ) -> Result<Identity, ApiError> {
     let challenge = |message: String| ApiError::unauthorized(message, headers);
-    let Some(header) = headers.get(AUTHORIZATION) else {
+    let Some(header) = headers
+        .get(AUTHORIZATION)
+        .filter(|header| !is_empty(header))
+    else {
         return access
             .authenticate(Presented::Nothing)
             .map_err(|refusal| challenge(refusal.0));
@@ -68,6 +74,15 @@ pub(crate) fn authenticate(
     access
         .authenticate(Presented::Token(&token))
         .map_err(|refusal| challenge(refusal.0))
+}
+
+/// Clients that were given no login send user and password empty; that is to present nothing.
+fn is_empty(header: &http::HeaderValue) -> bool {
+    let text = header.to_str().unwrap_or_default().trim();
+    text.is_empty()
+        || text.split_once(' ').is_some_and(|(scheme, value)| {
+            scheme.eq_ignore_ascii_case("basic") && value.trim() == EMPTY_USER_AND_PASSWORD
+        })
 }
 
 fn token_of(header: &http::HeaderValue) -> Option<String> {
@@ -102,6 +117,13 @@ mod tests {
     fn basic_as_aws_and_bearer_give_the_token() {
         assert_eq!(token("Basic QVdTOnNlY3JldDp4"), Some("secret:x".to_owned()));
         assert_eq!(token("bearer secret"), Some("secret".to_owned()));
+    }
+
+    #[test]
+    fn an_empty_login_is_none() {
+        let empty = |text: &str| is_empty(&http::HeaderValue::from_str(text).expect("a header"));
+        assert!(empty("Basic Og==") && empty("basic  Og==") && empty(""));
+        assert!(!empty("Basic QVdTOg==") && !empty("Bearer Og=="));
     }
 
     #[test]
