@@ -1,5 +1,6 @@
 //! `cargo xtask models update VERSION`: botocore's models, without their documentation, pinned in `models/`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,10 +15,7 @@ const FILES: [&str; 3] = ["service-2.json", "paginators-1.json", "waiters-2.json
 pub fn update(root: &Path, version: &str) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let data = download(scratch.path(), version)?;
-    for (service, entry) in operations::read(root)?.services {
-        if entry.own {
-            continue;
-        }
+    for service in pinned(root)? {
         let source = newest_folder(&data.join(&service))?;
         let target = root.join("models").join(&service);
         std::fs::create_dir_all(&target)?;
@@ -32,6 +30,20 @@ pub fn update(root: &Path, version: &str) -> Result<()> {
     }
     std::fs::write(root.join("models/VERSION"), format!("botocore {version}\n"))?;
     Ok(())
+}
+
+/// What `models/SERVICES` lists and operations.toml names, without our own.
+pub fn pinned(root: &Path) -> Result<BTreeSet<String>> {
+    let listed =
+        std::fs::read_to_string(root.join("models/SERVICES")).context("models/SERVICES")?;
+    let listed = listed
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned);
+    let entries = operations::read(root)?.services.into_iter();
+    let named = entries.filter_map(|(name, entry)| (!entry.own).then_some(name));
+    Ok(listed.chain(named).collect())
 }
 
 /// Unpacks the wheel and answers its `botocore/data`.

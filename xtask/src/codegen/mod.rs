@@ -7,6 +7,8 @@ mod emit;
 pub mod model;
 pub mod names;
 mod schemas;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::BTreeMap;

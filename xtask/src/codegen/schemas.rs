@@ -15,7 +15,7 @@ pub struct Schemas<'a> {
 }
 
 impl<'a> Schemas<'a> {
-    pub fn new(model: &'a Model, reachable: &BTreeSet<String>) -> Result<Self> {
+    pub fn new(model: &'a Model, reachable: &BTreeSet<String>) -> Self {
         let mut keys: BTreeSet<(String, Option<String>)> = BTreeSet::new();
         for name in reachable {
             keys.insert((name.clone(), None));
@@ -35,12 +35,13 @@ impl<'a> Schemas<'a> {
             if let Some(format) = &format {
                 name = format!("{name}_{}", constant(format));
             }
-            if !taken.insert(name.clone()) {
-                bail!("two shapes want the name {name}");
+            // Models tell `IPAddress` and `IpAddress` apart.
+            while !taken.insert(name.clone()) {
+                name.push('_');
             }
             statics.insert((shape, format), name);
         }
-        Ok(Schemas { model, statics })
+        Schemas { model, statics }
     }
 
     /// The expression that refers to a shape's schema from outside of `schemas.rs`.

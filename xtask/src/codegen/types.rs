@@ -9,6 +9,13 @@ use super::model::{Model, ShapeModel};
 use super::names::{constant, identifier, type_name};
 use super::schemas::Schemas;
 
+fn is_member(model: &Model, reachable: &BTreeSet<String>, wanted: &str) -> bool {
+    let mut references = reachable
+        .iter()
+        .flat_map(|name| model.shapes[name].references());
+    references.any(|member| member.shape == wanted)
+}
+
 /// Whether an error carries more than its message.
 pub fn has_details(shape: &ShapeModel) -> bool {
     shape
@@ -25,7 +32,8 @@ pub fn structures(
     let mut body = String::new();
     let mut taken = BTreeMap::new();
     for (name, shape) in reachable.iter().map(|name| (name, &model.shapes[name])) {
-        let hidden = shape.exception && !has_details(shape);
+        // An error that says no more than its message is a constructor only, unless a stream carries it.
+        let hidden = shape.exception && !has_details(shape) && !is_member(model, reachable, name);
         if shape.kind != "structure" || shape.document || hidden {
             continue;
         }
