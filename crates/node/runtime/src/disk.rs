@@ -10,6 +10,8 @@
 //!                        oci/             libcontainer's own state
 //!                        rootfs/          mount point, used in the shim's mount namespace only
 //!                        upper/ work/     overlayfs
+//!                        shm/ storage/    of a sandbox: what the task's containers share, mounted in the shims' namespaces only
+//!                        storage.ext4     behind `storage/`
 //!                        shim.err         what the shim had to say, when it could not do its work
 //! <data>/images/…                         see `images::store`
 //! ```
@@ -69,6 +71,23 @@ impl ContainerDirectory {
 
     pub(crate) fn work(&self) -> PathBuf {
         self.0.join("work")
+    }
+
+    pub(crate) fn shared_memory(&self) -> PathBuf {
+        self.0.join("shm")
+    }
+
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.0.join("storage")
+    }
+
+    pub(crate) fn storage_file(&self) -> PathBuf {
+        self.0.join("storage.ext4")
+    }
+
+    /// Another container's directory.
+    pub(crate) fn sibling(&self, id: &str) -> Self {
+        Self(self.0.with_file_name(id))
     }
 
     pub(crate) fn shim_errors(&self) -> PathBuf {

@@ -28,4 +28,4 @@ pub use image::{
     Image, ImageConfig, PullProgress, PullProgressSink, PullRequest, RegistryAuth,
     RegistryEndpoint, no_progress,
 };
-pub use spec::{ContainerSpec, Mount, TaskGroup, Tmpfs, Ulimit};
+pub use spec::{ContainerSpec, Mount, Namespace, Role, Sandbox, TaskGroup, Tmpfs, Ulimit};

@@ -10,6 +10,8 @@ mod init;
 mod oci;
 mod rootfs;
 mod run;
+mod sandbox;
+mod seccomp;
 mod users;
 
 use std::ffi::OsString;

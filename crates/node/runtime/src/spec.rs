@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A container, resolved: nothing in here is looked up in the task definition again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ContainerSpec {
     /// Names the container on this node; letters, digits, `_`, `-`, `.`; at most 128.
     pub id: String,
@@ -27,9 +28,20 @@ pub struct ContainerSpec {
     pub cpu_quota_millicpus: Option<u64>,
     pub memory_limit_bytes: Option<u64>,
     pub memory_reservation_bytes: Option<u64>,
+    /// Of memory and swap together; `None`: the machine's default.
+    pub memory_and_swap_limit_bytes: Option<u64>,
+    /// 0 to 100; `None`: the machine's default.
+    pub swappiness: Option<u64>,
     pub pids_limit: Option<u64>,
-    /// A bound network namespace (`/run/netns/…`); `None`: the host's network.
+    /// A bound network namespace (`/run/netns/…`); `None`: the host's network, or none.
     pub network_namespace: Option<PathBuf>,
+    /// No network but a loopback device of its own, when there is no `network_namespace`.
+    pub without_network: bool,
+    pub pid_namespace: Namespace,
+    pub ipc_namespace: Namespace,
+    /// The container that holds what the containers of the task share.
+    pub sandbox: Option<String>,
+    pub role: Role,
     /// Host files that become `/etc/resolv.conf`, `/etc/hosts` and `/etc/hostname`.
     pub resolv_conf: Option<PathBuf>,
     pub hosts: Option<PathBuf>,
@@ -46,14 +58,47 @@ pub struct ContainerSpec {
     pub sysctls: Vec<(String, String)>,
     /// Runs a small init as process 1, which passes signals on and reaps.
     pub init: bool,
+    /// Keeps standard input open, with nothing to read; otherwise it is at its end.
+    pub keep_stdin_open: bool,
+    /// No program in the container gets more privileges than its parent, by set-user-ID for example.
+    pub no_new_privileges: bool,
     /// The image's or the task definition's stop signal; `None`: `SIGTERM`.
     pub stop_signal: Option<String>,
     pub labels: Vec<(String, String)>,
 }
 
+/// Which namespace of a kind a container is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Namespace {
+    #[default]
+    Own,
+    /// The one of the task's [`Sandbox`].
+    Task,
+    Host,
+}
+
+/// What a container is there for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    #[default]
+    Program,
+    /// Runs no program: holds what the task's containers share, for as long as it runs.
+    Sandbox(Sandbox),
+}
+
+/// What the containers of a task may share besides the network: process and IPC namespaces (with `/dev/shm`), and
+/// storage with an end. It needs no image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sandbox {
+    /// A file system of this size holds what the task's containers write, and their volumes.
+    pub storage_bytes: Option<u64>,
+}
+
 /// A host directory or file that is visible in the container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
+    /// A relative path is in the storage of the task's [`Sandbox`], and made there when it is missing.
     pub source: PathBuf,
     pub destination: String,
     pub read_only: bool,

@@ -12,7 +12,7 @@ use crate::disk::{ContainerDirectory, Durability, read_json, remove_tree, write_
 use crate::error::{CreateError, RuntimeError};
 use crate::process::ProcessIdentity;
 use crate::shim::{RunningState, StoredContainer};
-use crate::spec::ContainerSpec;
+use crate::spec::{ContainerSpec, Role};
 
 /// Of an image without layers: overlayfs wants at least one.
 const EMPTY_LAYER: &str = "empty";
@@ -26,15 +26,18 @@ impl Inner {
             return Err(CreateError::InvalidSpec("no command specified".to_owned()));
         }
         let group = format!("{}/{}", self.task_group(&spec.task_id)?, spec.id);
-        let image = self
-            .store
-            .find(&spec.image)
-            .ok_or_else(|| CreateError::NoSuchImage(spec.image.clone()))?;
-        let layers = if image.layers.is_empty() {
-            vec![EMPTY_LAYER.to_owned()]
-        } else {
-            image.layers
+        let mut layers = match spec.role {
+            Role::Sandbox(_) => Vec::new(),
+            Role::Program => {
+                let image = self.store.find(&spec.image);
+                image
+                    .ok_or_else(|| CreateError::NoSuchImage(spec.image.clone()))?
+                    .layers
+            }
         };
+        if layers.is_empty() {
+            layers.push(EMPTY_LAYER.to_owned());
+        }
         let container = StoredContainer {
             spec,
             created_at: self.options.clock.now(),

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ShimError;
-use super::executor::ProgramExecutor;
+use super::executor::{FirstProcess, ProgramExecutor};
 use super::run::{self, OCI_ID};
 use super::users::ResolvedUser;
 use crate::contract::ExecRequest;
@@ -74,7 +74,7 @@ fn run_command(
     let container_errors = container_output
         .try_clone()
         .map_err(ShimError::system("pipe"))?;
-    let (executor, report) = ProgramExecutor::new(false)?;
+    let (executor, report) = ProgramExecutor::new(FirstProcess::Program)?;
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
     let built = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())

@@ -26,10 +26,19 @@ use super::{ShimError, init};
 /// Longer than any message that is written into it.
 const MAX_REPORT_BYTES: u64 = 4096;
 
-/// Becomes the program, or process 1 with the program below it.
+/// What the container's first process becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstProcess {
+    Program,
+    /// Process 1, with the program below it.
+    Init,
+    /// Process 1 of those who share its namespaces.
+    Sandbox,
+}
+
 #[derive(Clone)]
 pub(super) struct ProgramExecutor {
-    with_init: bool,
+    first_process: FirstProcess,
     report: Arc<Mutex<Option<OwnedFd>>>,
 }
 
@@ -37,11 +46,11 @@ pub(super) struct ProgramExecutor {
 pub(super) struct ExecutionReport(OwnedFd);
 
 impl ProgramExecutor {
-    pub(super) fn new(with_init: bool) -> Result<(Self, ExecutionReport), ShimError> {
+    pub(super) fn new(first_process: FirstProcess) -> Result<(Self, ExecutionReport), ShimError> {
         let (hear, tell) = pipe2(OFlag::O_CLOEXEC).map_err(ShimError::system("pipe"))?;
         Ok((
             Self {
-                with_init,
+                first_process,
                 report: Arc::new(Mutex::new(Some(tell))),
             },
             ExecutionReport(hear),
@@ -72,14 +81,20 @@ impl Executor for ProgramExecutor {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        if self.first_process == FirstProcess::Sandbox {
+            drop(report);
+            init::hold()
+        }
         let failed = match Program::of(spec) {
-            Ok(program) if self.with_init => match init::spawn(program.command()) {
-                Ok(child) => {
-                    drop(report);
-                    init::supervise(child)
+            Ok(program) if self.first_process == FirstProcess::Init => {
+                match init::spawn(program.command()) {
+                    Ok(child) => {
+                        drop(report);
+                        init::supervise(child)
+                    }
+                    Err(error) => program.explain(&error),
                 }
-                Err(error) => program.explain(&error),
-            },
+            }
             Ok(program) => program.explain(&program.execute()),
             Err(message) => message,
         };

@@ -1,4 +1,5 @@
-//! A small init: passes signals on and reaps, for images whose program does neither (`initProcessEnabled`).
+//! A small init: passes signals on and reaps, for images whose program does neither (`initProcessEnabled`). And process 1 of a
+//! sandbox, which has no program.
 
 use std::io;
 use std::process::{Child, Command};
@@ -19,6 +20,7 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
 
 /// Stays until the program has ended, and ends as it did.
 pub(super) fn supervise(child: Child) -> ! {
+    let _ = nix::sys::prctl::set_name(c"gantry-init");
     let program = Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
     close_inherited();
     // It may have ended before SIGCHLD was blocked.
@@ -36,6 +38,20 @@ pub(super) fn supervise(child: Child) -> ! {
             // It may have ended just now; then SIGCHLD is next.
             let _ = kill(program, signal);
         }
+    }
+}
+
+/// Stays until it is killed, and reaps whoever ends without a parent.
+pub(super) fn hold() -> ! {
+    // Signals wait to be taken by `wait`; from inside the namespace not even SIGKILL ends process 1.
+    let _ = SigSet::all().thread_block();
+    let _ = nix::sys::prctl::set_name(c"gantry-sandbox");
+    close_inherited();
+    loop {
+        while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
+        {
+        }
+        let _ = SigSet::all().wait();
     }
 }
 

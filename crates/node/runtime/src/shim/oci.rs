@@ -1,12 +1,13 @@
 //! Our specification as an OCI bundle's `config.json`, with Docker's defaults.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::seccomp;
 use super::users::ResolvedUser;
 use crate::cgroup::{CPU_PERIOD_MICROSECONDS, Hierarchies, quota_microseconds};
-use crate::spec::{ContainerSpec, Tmpfs, Ulimit};
+use crate::spec::{ContainerSpec, Namespace, Tmpfs, Ulimit};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const DEFAULT_SHARED_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
@@ -93,17 +94,28 @@ const READONLY_PATHS: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
-/// The whole `config.json`. `network` is a path that leads to the network namespace from inside the shim.
+/// What the container joins, by paths that lead there from inside the shim.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    pub network: Option<String>,
+    /// The sandbox's, as everything below.
+    pub pid: Option<String>,
+    pub ipc: Option<String>,
+    pub shared_memory: Option<PathBuf>,
+    pub storage: Option<PathBuf>,
+}
+
+/// The whole `config.json`.
 pub(super) fn config(
     spec: &ContainerSpec,
     user: &ResolvedUser,
     group: &str,
     rootfs: &Path,
-    network: Option<&str>,
+    surroundings: &Surroundings,
 ) -> Value {
     let hierarchies = Hierarchies::of_this_machine();
     let capabilities = capabilities(spec, hierarchies.is_unified());
-    json!({
+    let mut config = json!({
         "ociVersion": "1.0.2",
         "hostname": spec.hostname,
         "root": { "path": rootfs, "readonly": spec.readonly_root },
@@ -118,16 +130,23 @@ pub(super) fn config(
             // libcontainer writes it to the shim too, which raises its own again afterwards.
             "oomScoreAdj": 0,
         },
-        "mounts": mounts(spec),
+        "mounts": mounts(spec, surroundings),
         "linux": {
             "cgroupsPath": group,
-            "namespaces": namespaces(network),
+            "namespaces": namespaces(spec, surroundings),
             "resources": resources(spec),
-            "sysctl": sysctls(spec, network.is_some()),
+            "sysctl": sysctls(spec, surroundings.network.is_some() || spec.without_network),
             "maskedPaths": if spec.privileged { &[][..] } else { &MASKED_PATHS[..] },
             "readonlyPaths": if spec.privileged { &[][..] } else { &READONLY_PATHS[..] },
         },
-    })
+    });
+    if spec.no_new_privileges {
+        config["process"]["noNewPrivileges"] = json!(true);
+    }
+    if !spec.privileged {
+        config["linux"]["seccomp"] = seccomp::profile(&capabilities);
+    }
+    config
 }
 
 pub(super) fn working_directory(spec: &ContainerSpec) -> &str {
@@ -216,12 +235,31 @@ fn rlimit(ulimit: &Ulimit) -> Value {
     })
 }
 
-fn namespaces(network: Option<&str>) -> Vec<Value> {
-    let mut namespaces: Vec<Value> = ["pid", "ipc", "uts", "mount"]
-        .map(|kind| json!({ "type": kind }))
-        .to_vec();
-    namespaces.extend(network.map(|path| json!({ "type": "network", "path": path })));
-    namespaces
+fn namespaces(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<Value> {
+    let own = |kind: &str| Some(json!({ "type": kind }));
+    let joined = |kind: &str, path: &Option<String>| {
+        path.as_ref()
+            .map(|path| json!({ "type": kind, "path": path }))
+    };
+    let chosen = |kind: &str, namespace: Namespace, path: &Option<String>| match namespace {
+        Namespace::Own => own(kind),
+        Namespace::Task => joined(kind, path),
+        Namespace::Host => None,
+    };
+    let network = match &surroundings.network {
+        None if spec.without_network => own("network"),
+        path => joined("network", path),
+    };
+    [
+        chosen("pid", spec.pid_namespace, &surroundings.pid),
+        chosen("ipc", spec.ipc_namespace, &surroundings.ipc),
+        own("uts"),
+        own("mount"),
+        network,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn resources(spec: &ContainerSpec) -> Value {
@@ -239,6 +277,12 @@ fn resources(spec: &ContainerSpec) -> Value {
     }
     if let Some(bytes) = spec.memory_reservation_bytes {
         memory["reservation"] = json!(bytes);
+    }
+    if let Some(bytes) = spec.memory_and_swap_limit_bytes {
+        memory["swap"] = json!(bytes);
+    }
+    if let Some(swappiness) = spec.swappiness {
+        memory["swappiness"] = json!(swappiness);
     }
     let mut resources = json!({
         // libcontainer allows the usual ones on top.
@@ -270,7 +314,7 @@ fn sysctls(spec: &ContainerSpec, own_network: bool) -> Value {
     Value::Object(values)
 }
 
-fn mounts(spec: &ContainerSpec) -> Vec<Value> {
+fn mounts(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<Value> {
     let shared_memory = format!(
         "size={}",
         spec.shared_memory_bytes
@@ -298,12 +342,16 @@ fn mounts(spec: &ContainerSpec) -> Vec<Value> {
                 "gid=5",
             ],
         ),
-        mount(
-            "/dev/shm",
-            "tmpfs",
-            "shm",
-            &["nosuid", "noexec", "nodev", "mode=1777", &shared_memory],
-        ),
+        match (spec.ipc_namespace, &surroundings.shared_memory) {
+            (Namespace::Task, Some(shared)) => bind(shared, "/dev/shm", false),
+            (Namespace::Host, _) => bind(Path::new("/dev/shm"), "/dev/shm", false),
+            _ => mount(
+                "/dev/shm",
+                "tmpfs",
+                "shm",
+                &["nosuid", "noexec", "nodev", "mode=1777", &shared_memory],
+            ),
+        },
         mount(
             "/dev/mqueue",
             "mqueue",
@@ -327,11 +375,14 @@ fn mounts(spec: &ContainerSpec) -> Vec<Value> {
         .into_iter()
         .filter_map(|(source, destination)| Some((source.as_deref()?, destination)));
     mounts.extend(files.map(|(source, destination)| bind(source, destination, false)));
-    mounts.extend(
-        spec.mounts
-            .iter()
-            .map(|volume| bind(&volume.source, &volume.destination, volume.read_only)),
-    );
+    mounts.extend(spec.mounts.iter().map(|volume| {
+        let source = match &surroundings.storage {
+            // Joining an absolute path to another gives the absolute one.
+            Some(storage) => storage.join(&volume.source),
+            None => volume.source.clone(),
+        };
+        bind(&source, &volume.destination, volume.read_only)
+    }));
     mounts
 }
 
@@ -385,7 +436,10 @@ mod tests {
             &user(),
             "/gantry/t/c",
             Path::new("/r"),
-            Some("/proc/self/fd/3"),
+            &Surroundings {
+                network: Some("/proc/self/fd/3".into()),
+                ..Surroundings::default()
+            },
         );
         let parsed: Spec = serde_json::from_value(config).unwrap();
         let limits = parsed

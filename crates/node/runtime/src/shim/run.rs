@@ -16,7 +16,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
 
-use super::executor::{ExecutionReport, ProgramExecutor};
+use super::executor::{ExecutionReport, FirstProcess, ProgramExecutor};
+use super::oci::Surroundings;
+use super::sandbox::{self, Joined};
 use super::users::{self, ResolvedUser};
 use super::{ShimError, StartAnswer, StoredContainer, oci, rootfs};
 use crate::cgroup::Group;
@@ -26,6 +28,7 @@ use crate::error::with_causes;
 use crate::logs::{LogWriter, RotationLimits};
 use crate::process::ProcessIdentity;
 use crate::root::Root;
+use crate::spec::{ContainerSpec, Role};
 
 /// libcontainer's name for the container, and for its directory in ours; so any name does.
 pub(super) const OCI_ID: &str = "oci";
@@ -83,6 +86,8 @@ pub(super) fn run(directory: &ContainerDirectory) -> Result<(), ShimError> {
 struct Running {
     started: Started,
     signals: SignalFd,
+    /// Kept open for the container's sake.
+    _stdin: Option<OwnedFd>,
     stdout: Option<File>,
     stderr: Option<File>,
     log: LogWriter,
@@ -103,25 +108,30 @@ fn launch(
         .map(File::open)
         .transpose();
     let network = network.map_err(ShimError::system("network namespace"))?;
-    rootfs::enter_own_mounts()?;
-    rootfs::mount_overlay(directory, container)?;
-    // The path that the agent knows leads nowhere from in here; the descriptor still does.
-    let network_path = network
-        .as_ref()
-        .map(|file| format!("/proc/self/fd/{}", file.as_raw_fd()));
-    write_config(directory, container, network_path.as_deref())?;
+    let sandbox = Joined::find(directory, &container.spec)?;
+    rootfs::enter_own_mounts(sandbox.as_ref())?;
+    if let Role::Sandbox(held) = &container.spec.role {
+        sandbox::make(directory, held)?;
+    }
+    rootfs::mount_overlay(directory, container, sandbox.as_ref())?;
+    write_config(directory, container, network.as_ref(), sandbox.as_ref())?;
 
     let signals = watch_children()?;
     let (stdout, container_stdout) = pipe()?;
     let (stderr, container_stderr) = pipe()?;
-    let (executor, report) = ProgramExecutor::new(container.spec.init)?;
-    let pid = create_and_start(
-        directory,
-        executor,
-        report,
-        container_stdout,
-        container_stderr,
-    )?;
+    let (executor, report) = ProgramExecutor::new(first_process(&container.spec))?;
+    let (stdin, container_stdin) = if container.spec.keep_stdin_open {
+        let (container_stdin, stdin) = pipe()?;
+        (Some(stdin), Some(container_stdin))
+    } else {
+        (None, None)
+    };
+    let streams = Streams {
+        stdin: container_stdin,
+        stdout: container_stdout,
+        stderr: container_stderr,
+    };
+    let pid = create_and_start(directory, executor, report, streams)?;
     // Reached by whoever runs out of memory, the shim is the last that should go: its container would be lost.
     let _ = fs::write("/proc/self/oom_score_adj", "-999");
     let started = Started {
@@ -138,6 +148,7 @@ fn launch(
     Ok(Running {
         started,
         signals,
+        _stdin: stdin,
         stdout: Some(stdout.into()),
         stderr: Some(stderr.into()),
         log,
@@ -152,22 +163,52 @@ pub(crate) struct RunningState {
     pub started: Started,
 }
 
+/// The container's ends.
+struct Streams {
+    stdin: Option<OwnedFd>,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
+fn first_process(spec: &ContainerSpec) -> FirstProcess {
+    match spec.role {
+        Role::Sandbox(_) => FirstProcess::Sandbox,
+        Role::Program if spec.init => FirstProcess::Init,
+        Role::Program => FirstProcess::Program,
+    }
+}
+
 fn write_config(
     directory: &ContainerDirectory,
     container: &StoredContainer,
-    network: Option<&str>,
+    network: Option<&File>,
+    sandbox: Option<&Joined>,
 ) -> Result<(), ShimError> {
     let root = Root::open(&directory.rootfs()).map_err(ShimError::system("rootfs"))?;
     let user = resolve_user(&root, container.spec.user.as_deref())?;
     // As Docker does when it is not in the image.
     root.make_directory(Path::new(oci::working_directory(&container.spec)))
         .map_err(ShimError::system("working directory"))?;
+    // The paths that the agent knows lead nowhere from in here; the descriptors still do.
+    let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
+    let surroundings = Surroundings {
+        network: network.map(path),
+        pid: sandbox.map(|sandbox| path(&sandbox.pid_namespace)),
+        ipc: sandbox.map(|sandbox| path(&sandbox.ipc_namespace)),
+        shared_memory: sandbox.map(Joined::shared_memory),
+        storage: sandbox.and_then(Joined::storage),
+    };
+    for mount in &container.spec.mounts {
+        if let (true, Some(storage)) = (mount.source.is_relative(), &surroundings.storage) {
+            sandbox::make_directory(&storage.join(&mount.source))?;
+        }
+    }
     let config = oci::config(
         &container.spec,
         &user,
         &container.group,
         &directory.rootfs(),
-        network,
+        &surroundings,
     );
     write_json(&directory.config(), &config, Durability::ThisBoot)
         .map_err(ShimError::system("config.json"))
@@ -185,17 +226,20 @@ fn create_and_start(
     directory: &ContainerDirectory,
     executor: ProgramExecutor,
     report: ExecutionReport,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    streams: Streams,
 ) -> Result<i32, ShimError> {
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
-    let mut container = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
+    let mut builder = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
         .with_executor(executor)
         .with_root_path(directory.path())
         .map_err(failed)?
-        .with_stdout(stdout)
-        .with_stderr(stderr)
+        .with_stdout(streams.stdout)
+        .with_stderr(streams.stderr);
+    if let Some(stdin) = streams.stdin {
+        builder = builder.with_stdin(stdin);
+    }
+    let mut container = builder
         .as_init(directory.path())
         .with_systemd(false)
         .as_sibling(false)

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod confinement;
 mod fixture;
 mod images;
 mod life;
 mod registry;
 mod restart;
+mod sandbox;
 mod world;
