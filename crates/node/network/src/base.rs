@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use nix::net::if_::if_nametoindex;
 
 use crate::netlink::Netlink;
-use crate::{NetworkError, NetworkOptions, namespace};
+use crate::{NetworkError, NetworkOptions, docker, namespace};
 
 pub(crate) fn ensure(options: &NetworkOptions) -> Result<(), NetworkError> {
     const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
@@ -24,10 +24,12 @@ pub(crate) fn ensure(options: &NetworkOptions) -> Result<(), NetworkError> {
         })?;
         Netlink::open()?.add_address(loopback, address)?;
     }
+    docker::let_through(&options.name, options.task_cidr);
     run_nft(&base_rules(&options.name, options.task_cidr))
 }
 
 pub(crate) fn remove(options: &NetworkOptions) -> Result<(), NetworkError> {
+    docker::forget(&options.name);
     run_nft(&format!(
         "table inet {0} {{\n}}\ndelete table inet {0}\n",
         options.name
@@ -36,8 +38,7 @@ pub(crate) fn remove(options: &NetworkOptions) -> Result<(), NetworkError> {
 
 /// Replaces the table in one transaction, so that there is no moment without rules.
 ///
-/// Accepting here does not overrule a `drop` in another table: on a host with Docker's `FORWARD` policy of
-/// `DROP`, the operator lets the task range through in `DOCKER-USER`.
+/// Accepting here does not overrule a `drop` in another table: see [`docker`] for Docker's.
 fn base_rules(name: &str, task_cidr: Ipv4Net) -> String {
     format!(
         "table inet {name} {{

@@ -6,6 +6,7 @@
 //! and host reach each other by plain routing, with no bridge, no ARP and no process per task.
 
 mod base;
+mod docker;
 mod files;
 mod mac;
 mod namespace;
