@@ -81,7 +81,11 @@ pub(crate) fn with_request_id(mut response: Response<Body>, request_id: &str) ->
     response
 }
 
-fn typed(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+pub(crate) fn typed(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Body> {
     let mut response = Response::new(Body::Whole(Full::new(body.into())));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);

@@ -1,20 +1,23 @@
 //! One call of an AWS API: body, route, signature, operation, answer.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use limits::{GATEWAY_BODY_TIMEOUT_SECONDS, WIRE_BODY_BYTES};
+use limits::{GATEWAY_SMALL_BODY_BYTES, WIRE_BODY_BYTES};
+use tokio::sync::OwnedSemaphorePermit;
 use wire::{AnyShape, Caller, Error, HttpRequest, Input, Routed, ServiceCall, Unrouted};
 
 use crate::answer::{Body, from_wire};
 use crate::authenticate::Sent;
+use crate::builder::ConnectionLimits;
 use crate::dispatch::{Connection, Logged};
+use crate::patience::{BodyError, Paced};
 use registry::BoxError;
 
 impl Connection {
@@ -25,7 +28,12 @@ impl Connection {
         logged: &mut Logged,
     ) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let body = self.read_body(&head.headers, body).await;
+        let read = self.read_body(&head.headers, body).await;
+        // The memory is given back when the call is over.
+        let (body, _memory) = match read {
+            Ok((body, memory)) => (Ok(body), memory),
+            Err(error) => (Err(error), None),
+        };
         let request = HttpRequest {
             method: &head.method,
             path: head.uri.path(),
@@ -38,10 +46,11 @@ impl Connection {
             Err(unrouted) => {
                 // What is wrong with the body comes first: a form's operation is in it.
                 let error = body.err().unwrap_or(unrouted.error);
-                logged.error = error.to_string();
+                logged.error = Some(error.to_string());
                 return from_wire(Unrouted { error, ..unrouted }.respond(request_id));
             }
         };
+        logged.service = routed.service.name;
         logged.operation = routed.operation.name;
         let result = match body {
             Ok(_) => {
@@ -51,7 +60,7 @@ impl Connection {
             Err(error) => Err(error),
         };
         if let Err(error) = &result {
-            logged.error = error.to_string();
+            logged.error = Some(error.to_string());
         }
         from_wire(routed.respond(request_id, &result))
     }
@@ -75,7 +84,15 @@ impl Connection {
         let caller = self
             .parts
             .authenticate(&sent, routed.service.signing_name)?;
-        logged.caller = caller.arn();
+        logged.caller = Some(caller.arn());
+        // Agents are part of the server's own doing, and their words must not be lost.
+        if caller.principal == wire::Principal::Root {
+            let now = self.parts.clock.monotonic();
+            let (service, operation) = (routed.service.name, routed.operation.name);
+            self.parts
+                .throttler
+                .admit(&caller.account, service, operation, now)?;
+        }
         let service = self
             .parts
             .services
@@ -93,35 +110,67 @@ impl Connection {
         answered.unwrap_or_else(|panic| Err(panicked(routed, &caller, panic.as_ref())))
     }
 
-    async fn read_body(&self, headers: &http::HeaderMap, body: Incoming) -> Result<Bytes, Error> {
+    async fn read_body(
+        &self,
+        headers: &http::HeaderMap,
+        body: Incoming,
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Error> {
         let declared = headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|length| length > WIRE_BODY_BYTES) {
             return Err(too_large());
         }
-        let after = Duration::from_secs(GATEWAY_BODY_TIMEOUT_SECONDS);
-        match self.parts.clock.timeout(after, read_limited(body)).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        let ConnectionLimits {
+            body: after, stall, ..
+        } = self.parts.limits;
+        let most = match declared {
+            Some(length) => length,
+            None if headers.contains_key(TRANSFER_ENCODING) => WIRE_BODY_BYTES,
+            None => 0,
+        };
+        let paced = Paced::new(body, self.parts.clock.clone(), stall);
+        let reading = async {
+            let memory = self.memory_for(most).await;
+            read_limited(paced)
+                .await
+                .map(|read| (read.to_bytes(), memory))
+        };
+        match self.parts.clock.timeout(after, reading).await {
+            Ok(Ok(read)) => Ok(read),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) if matches!(error.downcast_ref(), Some(BodyError::Slow)) => {
+                Err(late(format!("The request was given up: {error}.")))
+            }
             Ok(Err(error)) => Err(Error::client(
                 "SerializationException",
                 format!("The request's body could not be read: {error}"),
             )),
-            Err(_) => {
-                let message = format!(
-                    "The request's body did not arrive within {} s.",
-                    after.as_secs()
-                );
-                Err(Error::client("RequestTimeoutException", message).with_status(408))
-            }
+            Err(_) => Err(late(format!(
+                "The request's body did not arrive within {} s.",
+                after.as_secs_f64()
+            ))),
         }
+    }
+
+    /// Room for a body; none is needed for a small one.
+    async fn memory_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        if bytes <= GATEWAY_SMALL_BODY_BYTES {
+            return None;
+        }
+        let kibibytes = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        let memory = Arc::clone(&self.parts.body_memory);
+        memory.acquire_many_owned(kibibytes).await.ok()
     }
 }
 
 /// A function of its own: within an async function the compiler cannot tell that this future is Send.
-fn read_limited(body: Incoming) -> impl Future<Output = Result<Collected<Bytes>, BoxError>> + Send {
+fn read_limited(body: Paced) -> impl Future<Output = Result<Collected<Bytes>, BoxError>> + Send {
     Limited::new(body, WIRE_BODY_BYTES).collect()
+}
+
+fn late(message: String) -> Error {
+    Error::client("RequestTimeoutException", message).with_status(408)
 }
 
 fn too_large() -> Error {

@@ -3,27 +3,33 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clock::Clock;
 use identity::{FindAccessKey, Verifier};
 use registry::Registry;
+use tokio::sync::Semaphore;
 use wire::{Authorizer, Router, Service};
 
 use crate::authenticate::Authentication;
-use crate::{Listener, PrincipalPolicy, WebSocketHandler};
+use crate::metrics::Metrics;
+use crate::throttle::Throttler;
+use crate::{Collect, Listener, PrincipalPolicy, Throttle, WebSocketHandler};
 
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     #[error(
-        "{address} is reachable by other machines, and without TLS they would send secrets in the open. This version \
-         has no TLS yet: listen on a loopback address, put a TLS proxy in front, or allow plain HTTP explicitly if the \
-         network is safe"
+        "{address} is reachable by other machines, and without TLS they would send secrets in the open: give it a \
+         certificate, or allow plain HTTP explicitly if the network is safe"
     )]
     PlainHttp { address: SocketAddr },
     #[error(
         "{address} is reachable by other machines, so requests there have to be signed: --no-auth is for loopback"
     )]
     NoAuthentication { address: SocketAddr },
+    #[error("TLS cannot use the certificate: {reason}")]
+    Certificate { reason: String },
     #[error("no address to listen on was given")]
     NoListener,
     #[error("access keys are needed to verify requests, and none were given")]
@@ -51,6 +57,38 @@ pub(crate) struct Parts {
     pub(crate) authentication: Authentication,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) region: String,
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) throttler: Throttler,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) collectors: Vec<Arc<dyn Collect>>,
+    pub(crate) drain_delay: Duration,
+    pub(crate) draining: AtomicBool,
+    /// KiB that bodies of API requests may take in memory, all together.
+    pub(crate) body_memory: Arc<Semaphore>,
+}
+
+/// How long a client may take. The defaults are those of crate `limits`.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// For a TLS handshake.
+    pub handshake: Duration,
+    /// For a request's headers, and the longest idle time of a connection.
+    pub headers: Duration,
+    /// For the whole body of an API request.
+    pub body: Duration,
+    /// How long a body may be waited for, or an answer not be taken, before the connection is given up.
+    pub stall: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(limits::GATEWAY_HANDSHAKE_TIMEOUT_SECONDS),
+            headers: Duration::from_secs(limits::GATEWAY_HEADER_TIMEOUT_SECONDS),
+            body: Duration::from_secs(limits::GATEWAY_BODY_TIMEOUT_SECONDS),
+            stall: Duration::from_secs(limits::GATEWAY_STALL_SECONDS),
+        }
+    }
 }
 
 pub struct GatewayBuilder {
@@ -63,6 +101,10 @@ pub struct GatewayBuilder {
     credentials: Option<Arc<dyn FindAccessKey>>,
     no_authentication_account: Option<String>,
     authorizer: Arc<dyn Authorizer>,
+    limits: ConnectionLimits,
+    throttle: Throttle,
+    collectors: Vec<Arc<dyn Collect>>,
+    drain_delay: Duration,
 }
 
 impl Gateway {
@@ -78,6 +120,10 @@ impl Gateway {
             credentials: None,
             no_authentication_account: None,
             authorizer: Arc::new(PrincipalPolicy::default()),
+            limits: ConnectionLimits::default(),
+            throttle: Throttle::default(),
+            collectors: Vec::new(),
+            drain_delay: Duration::ZERO,
         }
     }
 }
@@ -122,6 +168,28 @@ impl GatewayBuilder {
         self
     }
 
+    pub fn limits(mut self, limits: ConnectionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub fn throttle(mut self, throttle: Throttle) -> Self {
+        self.throttle = throttle;
+        self
+    }
+
+    /// Adds to `/metrics`.
+    pub fn collect(mut self, collector: Arc<dyn Collect>) -> Self {
+        self.collectors.push(collector);
+        self
+    }
+
+    /// How long a stop serves on while `/healthz` says 503 already, so that a balancer in front goes elsewhere.
+    pub fn drain_delay(mut self, drain_delay: Duration) -> Self {
+        self.drain_delay = drain_delay;
+        self
+    }
+
     pub fn build(self) -> Result<Gateway, GatewayError> {
         if self.listeners.is_empty() {
             return Err(GatewayError::NoListener);
@@ -129,7 +197,9 @@ impl GatewayBuilder {
         self.listeners.iter().try_for_each(Listener::check)?;
         let authentication = match (self.no_authentication_account, self.credentials) {
             (Some(account), _) => {
-                let exposed = |listener: &&Listener| !listener.address.ip().is_loopback();
+                let exposed = |listener: &&Listener| {
+                    !listener.address.ip().is_loopback() && !listener.tells_numbers_only()
+                };
                 if let Some(listener) = self.listeners.iter().find(exposed) {
                     let address = listener.address;
                     return Err(GatewayError::NoAuthentication { address });
@@ -156,6 +226,13 @@ impl GatewayBuilder {
                 authentication,
                 authorizer: self.authorizer,
                 region: self.region,
+                limits: self.limits,
+                throttler: Throttler::new(self.throttle),
+                metrics: Arc::default(),
+                collectors: self.collectors,
+                drain_delay: self.drain_delay,
+                draining: AtomicBool::new(false),
+                body_memory: Arc::new(Semaphore::new(limits::GATEWAY_BODY_MEMORY_BYTES / 1024)),
             }),
         })
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -12,15 +13,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use limits::{
-    GATEWAY_CONNECTIONS, GATEWAY_HEADER_BYTES, GATEWAY_HEADER_TIMEOUT_SECONDS, GATEWAY_HEADERS,
-    GATEWAY_SHUTDOWN_GRACE_SECONDS,
+    GATEWAY_CONNECTIONS, GATEWAY_HEADER_BYTES, GATEWAY_HEADERS, GATEWAY_SHUTDOWN_GRACE_SECONDS,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
 
 use crate::builder::Parts;
-use crate::dispatch::Connection;
-use crate::{Gateway, GatewayError, Listener, Role, ShutdownSignal};
+use crate::dispatch::{Connection, Counted};
+use crate::patience::Patient;
+use crate::{Gateway, GatewayError, Listener, Role, ShutdownSignal, Tls};
 
 /// How long to leave a listener alone that cannot accept, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -76,6 +79,7 @@ impl Bound {
             let acceptor = Acceptor {
                 socket,
                 roles: listener.roles.into(),
+                tls: listener.tls,
                 parts: Arc::clone(&self.parts),
                 permits: Arc::clone(&permits),
                 signal: signal.clone(),
@@ -85,6 +89,8 @@ impl Bound {
         }
         drop(busy);
         shutdown.await;
+        self.parts.draining.store(true, Ordering::Relaxed);
+        clock.sleep(self.parts.drain_delay).await;
         stop.send_replace(true);
         let grace = Duration::from_secs(GATEWAY_SHUTDOWN_GRACE_SECONDS);
         if clock.timeout(grace, idle.recv()).await.is_err() {
@@ -99,6 +105,7 @@ impl Bound {
 struct Acceptor {
     socket: TcpListener,
     roles: Arc<[Role]>,
+    tls: Option<Tls>,
     parts: Arc<Parts>,
     permits: Arc<Semaphore>,
     signal: ShutdownSignal,
@@ -132,32 +139,59 @@ impl Acceptor {
             parts: Arc::clone(&self.parts),
             roles: Arc::clone(&self.roles),
             peer,
+            is_tls: self.tls.is_some(),
             signal: self.signal.clone(),
             busy: self.busy.clone(),
             permit: Arc::new(permit),
+            counted: Arc::new(Counted::new(&self.parts.metrics)),
         });
-        let signal = self.signal.clone();
-        let serving = serve_connection(stream, connection, signal);
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        let serving = accept_connection(stream, connection, acceptor);
         self.parts.clock.spawn("gateway-connection", serving);
     }
 }
 
-async fn serve_connection(
+async fn accept_connection(
     stream: TcpStream,
     connection: Arc<Connection>,
-    mut signal: ShutdownSignal,
+    acceptor: Option<TlsAcceptor>,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "connection ended early");
         return;
     }
+    let Some(acceptor) = acceptor else {
+        return serve_connection(stream, connection).await;
+    };
+    let (clock, limits) = (connection.parts.clock.clone(), connection.parts.limits);
+    let shaking_hands = clock.timeout(limits.handshake, acceptor.accept(stream));
+    let mut signal = connection.signal.clone();
+    match select(pin!(shaking_hands), pin!(signal.requested())).await {
+        Either::Left((Ok(Ok(stream)), _)) => serve_connection(stream, connection).await,
+        Either::Left((Ok(Err(error)), _)) => {
+            tracing::debug!(peer = %connection.peer, %error, "no TLS with this client");
+        }
+        Either::Left((Err(_), _)) => {
+            tracing::debug!(peer = %connection.peer, "a TLS handshake took too long");
+        }
+        Either::Right(_) => {}
+    }
+}
+
+async fn serve_connection<S>(stream: S, connection: Arc<Connection>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (clock, limits) = (connection.parts.clock.clone(), connection.parts.limits);
+    let mut signal = connection.signal.clone();
+    let stream = Patient::new(stream, clock, limits.stall);
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(GATEWAY_HEADER_TIMEOUT_SECONDS))
+        .header_read_timeout(limits.headers)
         .max_headers(GATEWAY_HEADERS)
         .max_header_size(GATEWAY_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)

@@ -66,7 +66,7 @@ impl Connection {
         request_id: &str,
         logged: &mut Logged,
     ) -> Response<Body> {
-        logged.operation = "WebSocket";
+        (logged.service, logged.operation) = ("ecs", "WebSocket");
         let Some(key) = upgrade_key(&request) else {
             return text(
                 StatusCode::UPGRADE_REQUIRED,
@@ -77,11 +77,11 @@ impl Connection {
         let opened = match self.verify_websocket(&request, &*handler, request_id) {
             Ok(opened) => opened,
             Err(error) => {
-                logged.error = error.to_string();
+                logged.error = Some(error.to_string());
                 return handshake_refusal(&error);
             }
         };
-        logged.caller = opened.caller.arn();
+        logged.caller = Some(opened.caller.arn());
         self.spawn_handler(hyper::upgrade::on(&mut request), handler, opened);
 
         let mut response = text(StatusCode::SWITCHING_PROTOCOLS, "");
@@ -129,7 +129,11 @@ impl Connection {
         handler: Arc<dyn WebSocketHandler>,
         request: WebSocketRequest,
     ) {
-        let held = (self.busy.clone(), Arc::clone(&self.permit));
+        let held = (
+            self.busy.clone(),
+            Arc::clone(&self.permit),
+            Arc::clone(&self.counted),
+        );
         let clock = self.parts.clock.clone();
         let mut shutdown = self.signal.clone();
         let running = async move {

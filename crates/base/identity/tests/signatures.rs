@@ -1,5 +1,7 @@
 //! Signer and verifier against each other, against AWS's documented examples, and against botocore.
 
+mod vectors;
+
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;

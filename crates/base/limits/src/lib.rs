@@ -125,6 +125,20 @@ pub const GATEWAY_CONNECTIONS: usize = 16_384;
 pub const GATEWAY_HEADER_TIMEOUT_SECONDS: u64 = 60;
 /// How long the body of an API request may take.
 pub const GATEWAY_BODY_TIMEOUT_SECONDS: u64 = 60;
+/// How long a TLS handshake may take.
+pub const GATEWAY_HANDSHAKE_TIMEOUT_SECONDS: u64 = 10;
+/// How long a body may be waited for, or an answer not be taken, before the connection is given up.
+pub const GATEWAY_STALL_SECONDS: u64 = 30;
+/// A body that comes slower than this for longer than [`GATEWAY_STALL_SECONDS`] is given up.
+pub const GATEWAY_BODY_BYTES_PER_SECOND: u64 = 1024;
+/// Memory for the bodies of API requests, all together; more of them wait.
+pub const GATEWAY_BODY_MEMORY_BYTES: usize = 256 * 1024 * 1024;
+/// Bodies up to this are not counted: they are bounded by the number of connections.
+pub const GATEWAY_SMALL_BODY_BYTES: usize = 16 * 1024;
+/// Calls a second of one account and class of operations, unless throttled otherwise.
+pub const THROTTLE_RATE: u32 = 20_000;
+/// Calls at once of one account and class of operations, unless throttled otherwise.
+pub const THROTTLE_BURST: u32 = 40_000;
 /// Headers of one request.
 pub const GATEWAY_HEADERS: usize = 100;
 /// Bytes of a request's line and headers.

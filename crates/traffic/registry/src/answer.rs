@@ -56,7 +56,11 @@ impl ApiError {
             .and_then(|host| host.to_str().ok())
             .filter(|host| !host.contains('"'))
             .unwrap_or("localhost");
-        let challenge = format!("Basic realm=\"http://{host}/\",service=\"ecr.amazonaws.com\"");
+        let is_https = request
+            .get("x-forwarded-proto")
+            .is_some_and(|scheme| scheme == "https");
+        let scheme = if is_https { "https" } else { "http" };
+        let challenge = format!("Basic realm=\"{scheme}://{host}/\",service=\"ecr.amazonaws.com\"");
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
             .header(WWW_AUTHENTICATE, &challenge)
     }

@@ -9,7 +9,7 @@ use client::Client;
 use clock::Clock;
 use futures_util::{SinkExt, StreamExt};
 use gateway::{
-    Gateway, GatewayBuilder, Listener, ServerSocket, WebSocketHandler, WebSocketRequest,
+    Gateway, GatewayBuilder, Listener, ServerSocket, Tls, WebSocketHandler, WebSocketRequest,
 };
 use identity::{AccessKeyRecord, AccessKeys, Credentials};
 use tokio::sync::oneshot;
@@ -132,13 +132,21 @@ impl Running {
     }
 
     pub async fn start_with(change: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> Self {
+        Self::start_on(None, change).await
+    }
+
+    pub async fn start_on(
+        tls: Option<Tls>,
+        change: impl FnOnce(GatewayBuilder) -> GatewayBuilder,
+    ) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let clock = Clock::system();
         let node = AccessKeyRecord::mint_for_node("node-1", ACCOUNT, &clock);
         let node_credentials = node.credentials();
         let root = AccessKeyRecord::root(&root(), ACCOUNT, clock.now());
         let loopback = "127.0.0.1:0".parse().expect("address");
         let builder = Gateway::builder(clock.clone(), REGION)
-            .listener(Listener::all(loopback))
+            .listener(Listener::all(loopback).tls(tls))
             .service(Arc::new(Joining))
             .websocket("/acs/ws", Arc::new(Echo))
             .credentials(Arc::new(AccessKeys::fixed([root, node])));
@@ -154,7 +162,7 @@ impl Running {
                 .await;
         });
         Self {
-            endpoint: format!("http://{address}"),
+            endpoint: format!("{scheme}://{address}"),
             address,
             node: node_credentials,
             stop,
