@@ -54,6 +54,8 @@ class World:
         self.network_name = f"gantryt{self.number}"
         self.server: subprocess.Popen | None = None
         self.agents: dict[str, subprocess.Popen] = {}
+        # Two agents on one machine need two names for their namespaces, control groups and nftables table.
+        self.network_names: dict[str, str] = {}
 
     # Processes
 
@@ -65,11 +67,13 @@ class World:
         wait_until(self._healthy, START_SECONDS, "the server to answer /healthz")
         return self
 
-    def start_agent(self, name: str = "node-1", capacity: str = "serverless", *extra: str):
+    def start_agent(self, name: str = "node-1", capacity: str = "serverless", *extra: str, within: tuple = ()):
+        """`within`: a command that ends by executing the agent's."""
         self.agents[name] = self._spawn(
             name, "agent", "--endpoint", self.endpoint, "--capacity", capacity, "--node-name", name,
             "--data-dir", self.data_dir(name), "--join-credentials", self.data_dir("server") / "root-credentials.json",
-            "--network-cidr", self.cidr, "--network-name", self.network_name, "--overcommit", "cpu=16,memory=2", *extra,
+            "--network-cidr", self.cidr, "--network-name", self.network_name_of(name), "--overcommit", "cpu=16,memory=2", *extra,
+            within=within,
         )
         return self
 
@@ -99,18 +103,34 @@ class World:
 
     def purge_node(self, name: str):
         subprocess.run(
-            [GANTRY, "down", "--data-dir", self.data_dir(name), "--network-name", self.network_name],
+            [GANTRY, "down", "--data-dir", self.data_dir(name), "--network-name", self.network_name_of(name)],
             check=True, capture_output=True, timeout=60,
         )
 
+    def network_name_of(self, agent: str) -> str:
+        position = len(self.network_names)
+        return self.network_names.setdefault(agent, f"{self.network_name}{'abcdefghijklmnopqrstuvwxyz'[position - 1] if position else ''}")
+
     def left_behind(self) -> list[str]:
-        """Processes, mounts, namespaces and cgroups that name this world."""
+        """Whatever of this world is still on the machine. What the kernel takes down with a delay gets a moment."""
+        try:
+            wait_until(lambda: not self._left_now(), 5, "the machine to be clean")
+        except AssertionError:
+            pass
+        return self._left_now()
+
+    def _left_now(self) -> list[str]:
+        """Processes, mounts, namespaces, control groups, nftables tables and routes (a link has one) that are this world's."""
         needle = str(self.directory)
+        names = set(self.network_names.values()) | {self.network_name}
         mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if needle in line]
         processes = [f"{pid}: {command}" for pid, command in _processes() if needle in command]
-        namespaces = [f"/run/netns/{entry}" for entry in _entries("/run/netns") if entry.startswith(f"{self.network_name}-")]
-        links = [entry for entry in _entries("/sys/class/net") if entry.startswith(f"{self.network_name}-")]
-        return mounts + processes + namespaces + links
+        namespaces = [f"/run/netns/{entry}" for entry in _entries("/run/netns") if entry.split("-")[0] in names]
+        hierarchies = ["/sys/fs/cgroup", *(f"/sys/fs/cgroup/{entry}" for entry in _entries("/sys/fs/cgroup"))]
+        groups = [path for hierarchy in hierarchies for name in names if os.path.isdir(path := f"{hierarchy}/{name}")]
+        tables = [line for line in _output("nft", "list", "tables") if line.split()[-1] in names]
+        routes = _output("ip", "-4", "route", "show", "root", self.cidr)
+        return mounts + processes + namespaces + groups + tables + routes
 
     def data_dir(self, name: str) -> Path:
         return self.directory / name
@@ -118,11 +138,11 @@ class World:
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text()
 
-    def _spawn(self, name: str, *arguments) -> subprocess.Popen:
+    def _spawn(self, name: str, *arguments, within: tuple = ()) -> subprocess.Popen:
         log = open(self.directory / f"{name}.log", "ab")
         environment = dict(os.environ, RUST_LOG=os.environ.get("RUST_LOG", "info"), NO_COLOR="1")
         return subprocess.Popen(
-            [str(argument) for argument in (GANTRY, *arguments)],
+            [str(argument) for argument in (*within, GANTRY, *arguments)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
         )
 
@@ -296,6 +316,10 @@ def _entries(directory: str) -> list[str]:
         return os.listdir(directory)
     except FileNotFoundError:
         return []
+
+
+def _output(*command: str) -> list[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def _processes():

@@ -79,7 +79,7 @@ impl Node {
     }
 }
 
-/// Ends and removes every container of the node, with its network. The agent must not be running.
+/// Ends and removes every container of the node, with its network and its control groups. The agent must not be running.
 pub async fn remove_containers(data: &DataDirectory, network_name: &str) -> anyhow::Result<usize> {
     if !data.node().exists() {
         return Ok(0);
@@ -107,6 +107,7 @@ pub async fn remove_containers(data: &DataDirectory, network_name: &str) -> anyh
     for container in &containers {
         runtime.remove_task_group(&container.spec.task_id).await?;
     }
+    runtime.remove_group_root().await?;
     let network = Network::new(network_options("172.31.0.0/16", network_name, &clock)?);
     for task in network.list().await? {
         network.teardown(&task).await?;

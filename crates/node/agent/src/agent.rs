@@ -48,6 +48,13 @@ pub async fn run(
     }
 }
 
+fn boot_id() -> Result<String, AgentError> {
+    const PATH: &str = "/proc/sys/kernel/random/boot_id";
+    let text = std::fs::read_to_string(PATH);
+    text.map(|id| id.trim().to_owned())
+        .map_err(|error| AgentError::file(std::path::Path::new(PATH), error))
+}
+
 struct Agent {
     options: Options,
     node: Arc<Node>,
@@ -103,6 +110,7 @@ impl Agent {
             api,
             telemetry: Telemetry::default(),
             data_dir: data_dir.clone(),
+            boot_id: boot_id()?,
             cpu_by_weight: options.capacity == Capacity::Serverless && options.overcommit.cpu > 1.0,
         });
         let tasks = Tasks::new(Arc::clone(&node));

@@ -21,6 +21,8 @@ pub struct Node {
     pub images: Images,
     pub telemetry: Telemetry,
     pub data_dir: PathBuf,
+    /// The kernel's name for this boot of the machine.
+    pub boot_id: String,
     /// CPU is overcommitted: tasks share it by weight, and no quota cuts them off.
     pub cpu_by_weight: bool,
 }

@@ -50,6 +50,9 @@ pub struct TaskRecord {
     pub reason: Option<String>,
     pub containers: Vec<ContainerRecord>,
     pub received_at: UnixMillis,
+    /// The machine's boot in which the task came; nothing of an earlier one runs.
+    #[serde(default)]
+    pub boot_id: String,
     pub pull_started_at: Option<UnixMillis>,
     pub pull_stopped_at: Option<UnixMillis>,
     pub execution_stopped_at: Option<UnixMillis>,
@@ -85,6 +88,7 @@ impl TaskRecord {
             reason: None,
             containers: vec![ContainerRecord::default(); payload.containers.len()],
             received_at,
+            boot_id: String::new(),
             pull_started_at: None,
             pull_stopped_at: None,
             execution_stopped_at: None,

@@ -93,6 +93,19 @@ impl BuiltinRuntime {
     }
 }
 
+impl BuiltinRuntime {
+    /// Removes the control group of all tasks, and kills what is still inside: the last thing that a node does here.
+    pub async fn remove_group_root(&self) -> Result<(), RuntimeError> {
+        let path = self.inner.group_root();
+        let group = path.clone();
+        let removed = self
+            .inner
+            .blocking(move || Group::new(&group).remove())
+            .await;
+        removed.map_err(|source| RuntimeError::Disk { path, source })
+    }
+}
+
 impl Runtime for BuiltinRuntime {
     fn pull(
         &self,
@@ -126,6 +139,19 @@ impl Runtime for BuiltinRuntime {
             let group = path.clone();
             let removed = inner.blocking(move || Group::new(&group).remove()).await;
             removed.map_err(|source| RuntimeError::Disk { path, source })
+        })
+    }
+
+    fn list_task_groups(&self) -> BoxFuture<'_, Result<Vec<String>, RuntimeError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let path = inner.group_root();
+            let group = path.clone();
+            let listed = inner.blocking(move || Ok(Group::new(&group).children()));
+            let listed = listed.await;
+            listed
+                .map(|ids| ids.into_iter().filter(|id| is_valid_id(id)).collect())
+                .map_err(|source| RuntimeError::Disk { path, source })
         })
     }
 
@@ -189,9 +215,13 @@ impl Inner {
         is_valid_id(id).then(|| ContainerDirectory::new(self.containers().join(id)))
     }
 
+    fn group_root(&self) -> String {
+        format!("/{}", self.options.group_root)
+    }
+
     fn task_group(&self, task_id: &str) -> Result<String, CreateError> {
         if is_valid_id(task_id) {
-            Ok(format!("/{}/{task_id}", self.options.group_root))
+            Ok(format!("{}/{task_id}", self.group_root()))
         } else {
             Err(CreateError::InvalidSpec(format!(
                 "invalid task id {task_id:?}"

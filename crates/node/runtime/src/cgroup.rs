@@ -3,6 +3,7 @@
 //! libcontainer makes the container's group and sets its limits. What it does not do is here: the task's group,
 //! figures, the out-of-memory count, killing what is left, and removal from every hierarchy.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,15 @@ impl Group<'_> {
             remove_group(&root.join(&self.path))?;
         }
         Ok(())
+    }
+
+    /// Names of the groups directly below, in whichever hierarchy they are.
+    pub(crate) fn children(&self) -> BTreeSet<String> {
+        let below = |root: &Path| child_groups(&root.join(&self.path));
+        let groups = self.hierarchies.all().flat_map(below);
+        groups
+            .filter_map(|group| group.file_name()?.to_str().map(str::to_owned))
+            .collect()
     }
 
     /// How often the kernel killed a process in here for want of memory.

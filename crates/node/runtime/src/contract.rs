@@ -31,6 +31,11 @@ pub trait Runtime: Send + Sync {
     /// Removes the task's control group; call it after the task's containers are removed. Idempotent.
     fn remove_task_group(&self, task_id: &str) -> BoxFuture<'_, Result<(), RuntimeError>>;
 
+    /// The ids of the tasks that have a control group, for cleaning up after a restart.
+    fn list_task_groups(&self) -> BoxFuture<'_, Result<Vec<String>, RuntimeError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Writes down what is to run. No process exists yet.
     fn create(&self, spec: ContainerSpec) -> BoxFuture<'_, Result<(), CreateError>>;
 

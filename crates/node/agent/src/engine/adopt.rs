@@ -11,6 +11,11 @@ use super::rules::Phase;
 /// The reason of a container whose end nobody saw.
 pub const LOST_REASON: &str = "ContainerVanishedError: the container ended while the node's agent was away, and how it ended is not known";
 
+/// The reason when the whole machine went. Also of a container that waited to be started: whether it was, is not known,
+/// and a task must not run twice.
+pub const MACHINE_RESTARTED_REASON: &str =
+    "ContainerVanishedError: the node was restarted, and how the container ended is not known";
+
 impl Driver {
     /// Takes over what an earlier agent left of the task. `found` holds the runtime's containers by id.
     pub async fn adopt(
@@ -55,6 +60,11 @@ impl Driver {
         if let Some(status) = &on_disk {
             self.containers[index].stop_signal = status.spec.stop_signal.clone();
         }
+        let lost_reason = if self.machine_was_restarted() {
+            MACHINE_RESTARTED_REASON
+        } else {
+            LOST_REASON
+        };
         match (on_disk.map(|status| status.state), known.stopped) {
             (on_disk, Some(end)) => {
                 if matches!(
@@ -79,7 +89,10 @@ impl Driver {
             }
             (Some(ContainerState::Lost), None) => {
                 self.ship_log(index);
-                self.ended(index, None, Some(LOST_REASON.to_owned()));
+                self.ended(index, None, Some(lost_reason.to_owned()));
+            }
+            (Some(ContainerState::Created) | None, None) if self.machine_was_restarted() => {
+                self.ended(index, None, Some(lost_reason.to_owned()))
             }
             (Some(ContainerState::Created), None) => {
                 // It was never started. It is made anew, because its namespace may be gone.
@@ -88,9 +101,15 @@ impl Driver {
                 }
             }
             (None, None) if known.started_at.is_some() => {
-                self.ended(index, None, Some(LOST_REASON.to_owned()))
+                self.ended(index, None, Some(lost_reason.to_owned()))
             }
             (None, None) => {}
         }
+    }
+
+    /// Since the task came here.
+    fn machine_was_restarted(&self) -> bool {
+        let boot_id = &self.record.boot_id;
+        !boot_id.is_empty() && *boot_id != self.node.boot_id
     }
 }

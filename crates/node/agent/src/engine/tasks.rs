@@ -92,6 +92,11 @@ impl Tasks {
             .filter(|id| !known.contains(id))
             .map(|id| (id, Vec::new()))
             .collect();
+        for id in node.runtime.list_task_groups().await? {
+            if !known.contains(&id) {
+                strangers.entry(id).or_default();
+            }
+        }
         for (id, status) in found {
             // What is left of a task that is known is an earlier start of one of its containers.
             if !known.contains(&status.spec.task_id) {
@@ -221,6 +226,7 @@ impl Tasks {
         let problem = match (names::is_task_id(&id), TaskPlan::of(&task)) {
             (true, Ok(plan)) => {
                 let mut record = TaskRecord::new(id, task, self.node.clock.now());
+                record.boot_id.clone_from(&self.node.boot_id);
                 if stop_wanted && record.containers.is_empty() {
                     record.status = TaskStatus::Stopped;
                     record.reason = Some(

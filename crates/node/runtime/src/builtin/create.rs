@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::{Inner, is_valid_id};
 use crate::contract::{ContainerState, ContainerStatus, Exit};
 use crate::disk::{ContainerDirectory, Durability, read_json, remove_tree, write_json};
@@ -81,13 +83,13 @@ pub(super) fn disk(directory: &ContainerDirectory, source: io::Error) -> Runtime
 
 /// Where a container is, by its files and the processes they name.
 pub(super) fn state_of(directory: &ContainerDirectory) -> io::Result<ContainerState> {
-    let shim: Option<ProcessIdentity> = read_json(&directory.shim())?;
+    let shim = read_of_this_boot::<ProcessIdentity>(&directory.shim())?;
     // Asked before the exit is looked for: a shim that is gone then has written what it had to write.
-    let shim_is_alive = shim.as_ref().is_some_and(ProcessIdentity::is_alive);
+    let shim_is_alive = matches!(&shim, OfThisBoot::Whole(shim) if shim.is_alive());
     if let Some(exit) = read_json::<Exit>(&directory.exit())? {
         return Ok(ContainerState::Exited(exit));
     }
-    if shim.is_none() {
+    if matches!(shim, OfThisBoot::Absent) {
         return Ok(ContainerState::Created);
     }
     if !shim_is_alive {
@@ -100,7 +102,25 @@ pub(super) fn state_of(directory: &ContainerDirectory) -> io::Result<ContainerSt
     })
 }
 
-/// Deletes what an earlier process was creating or removing when it was killed.
+/// A file that was written whole and not synced.
+pub(super) enum OfThisBoot<T> {
+    Absent,
+    Whole(T),
+    /// The power went before its content was on the disk: it is of an earlier boot.
+    Damaged,
+}
+
+pub(super) fn read_of_this_boot<T: DeserializeOwned>(path: &Path) -> io::Result<OfThisBoot<T>> {
+    match fs::read(path) {
+        Ok(bytes) => {
+            Ok(serde_json::from_slice(&bytes).map_or(OfThisBoot::Damaged, OfThisBoot::Whole))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(OfThisBoot::Absent),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes what an earlier process was creating or removing when it was killed, or the power went.
 pub(super) fn delete_unfinished(containers: &Path) -> io::Result<()> {
     for entry in fs::read_dir(containers)? {
         let directory = ContainerDirectory::new(entry?.path());
@@ -109,7 +129,11 @@ pub(super) fn delete_unfinished(containers: &Path) -> io::Result<()> {
             .file_name()
             .and_then(|name| name.to_str())
             .is_some_and(is_valid_id);
-        if is_being_removed || !directory.container().exists() {
+        let is_whole = || {
+            let container = read_of_this_boot::<StoredContainer>(&directory.container());
+            container.map(|container| matches!(container, OfThisBoot::Whole(_)))
+        };
+        if is_being_removed || !is_whole()? {
             remove_tree(directory.path())?;
         }
     }

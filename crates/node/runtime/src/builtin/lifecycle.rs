@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::Inner;
-use super::create::{disk, state_of};
+use super::create::{OfThisBoot, disk, read_of_this_boot, state_of};
 use super::watch::Changes;
 use crate::cgroup::Group;
 use crate::contract::{ContainerState, ContainerStats, Exit, LogCursor, LogReader};
@@ -235,7 +235,9 @@ impl Inner {
     /// Kills the container and lets its shim finish; kills the shim if it does not.
     async fn end_shim(&self, id: &str, directory: &ContainerDirectory) -> Result<(), RuntimeError> {
         let failed = |source| disk(directory, source);
-        let Some(shim) = read_json::<ProcessIdentity>(&directory.shim()).map_err(failed)? else {
+        let OfThisBoot::Whole(shim) =
+            read_of_this_boot::<ProcessIdentity>(&directory.shim()).map_err(failed)?
+        else {
             return Ok(());
         };
         let clock = &self.options.clock;

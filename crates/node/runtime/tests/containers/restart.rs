@@ -104,6 +104,51 @@ async fn what_was_half_done_is_undone() {
     fixture.finish().await;
 }
 
+/// Files that were not synced are empty after a loss of power.
+#[tokio::test]
+async fn what_the_power_took_is_gone_or_lost() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    for id in ["never-told", "started"] {
+        fixture
+            .runtime
+            .create(fixture.shell(id, "true"))
+            .await
+            .unwrap();
+    }
+    let containers = fixture.data().join("containers");
+    std::fs::write(containers.join("never-told/container.json"), "").unwrap();
+    std::fs::write(containers.join("started/shim.json"), "").unwrap();
+    let next = fixture.reopen();
+    let listed = next.list().await.unwrap();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0].state, ContainerState::Lost);
+    let exit = next.wait("started").await;
+    assert!(exit.error.unwrap().contains("without telling"));
+    next.remove("started").await.unwrap();
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn groups_without_containers_are_found_and_the_root_goes_last() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let group = runtime::TaskGroup {
+        task_id: "orphan".to_owned(),
+        ..Default::default()
+    };
+    fixture.runtime.create_task_group(group).await.unwrap();
+    assert_eq!(
+        fixture.reopen().list_task_groups().await.unwrap(),
+        ["orphan"]
+    );
+    fixture.runtime.remove_group_root().await.unwrap();
+    assert!(fixture.runtime.list_task_groups().await.unwrap().is_empty());
+    fixture.finish().await;
+}
+
 fn parent_of(pid: i32) -> i32 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     status
