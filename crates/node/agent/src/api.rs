@@ -14,8 +14,10 @@ use api_logs::types::{
     CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest,
 };
 use base64::Engine as _;
-use client::Client;
+use client::{Client, Trust};
 use clock::{Clock, UnixMillis};
+use http::header::{ACCEPT, AUTHORIZATION, InvalidHeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use identity::Credentials;
 use runtime::RegistryAuth;
 
@@ -23,12 +25,17 @@ use crate::backoff::Backoff;
 use crate::error::AgentError;
 use crate::node_identity::NodeIdentity;
 
+const MANIFEST_PATIENCE: Duration = Duration::from_secs(5);
+const ACCEPTED_MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.docker.distribution.manifest.v2+json";
 const SUBMIT_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// The server, seen as this node. When the node joins again, its credentials are replaced in place.
 pub struct Api {
     endpoint: String,
     pub cluster: String,
+    trust: Trust,
     clock: Clock,
     current: RwLock<Current>,
 }
@@ -50,19 +57,21 @@ impl Api {
         endpoint: &str,
         cluster: &str,
         identity: NodeIdentity,
+        trust: Trust,
         clock: Clock,
     ) -> Result<Self, AgentError> {
-        let client = client_for(endpoint, &identity, &clock)?;
+        let client = client_for(endpoint, &identity, &trust, &clock)?;
         Ok(Self {
             endpoint: endpoint.to_owned(),
             cluster: cluster.to_owned(),
+            trust,
             clock,
             current: RwLock::new(Current { client, identity }),
         })
     }
 
     pub fn replace_identity(&self, identity: NodeIdentity) -> Result<(), AgentError> {
-        let client = client_for(&self.endpoint, &identity, &self.clock)?;
+        let client = client_for(&self.endpoint, &identity, &self.trust, &self.clock)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) =
             Current { client, identity };
         Ok(())
@@ -70,7 +79,8 @@ impl Api {
 
     /// A client of another address with the node's credentials.
     pub fn client_of(&self, endpoint: &str) -> Result<Client, client::Error> {
-        Client::new(
+        Client::trusting(
+            self.trust.clone(),
             endpoint,
             self.region(),
             self.credentials(),
@@ -207,6 +217,44 @@ impl Api {
         Ok((auth, data.expires_at.map(|at| UnixMillis(at.as_millis()))))
     }
 
+    /// What a tag of our registry means now; `None`: nothing. One small request, where a pull begins with several.
+    pub async fn manifest_digest(
+        &self,
+        repository: &str,
+        tag: &str,
+        auth: &RegistryAuth,
+    ) -> Result<Option<String>, client::Error> {
+        let basic = base64::engine::general_purpose::STANDARD
+            .encode(format!("{}:{}", auth.username, auth.password));
+        let mut headers = HeaderMap::new();
+        let invalid = |error: InvalidHeaderValue| client::Error::Request(error.to_string());
+        headers.insert(
+            AUTHORIZATION,
+            HeaderValue::from_str(&format!("Basic {basic}")).map_err(invalid)?,
+        );
+        headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED_MANIFESTS));
+        let client = self.client();
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let asking = client.request(Method::HEAD, &path, headers, client::empty_body());
+        let endpoint = self.endpoint.clone();
+        let late = client::Error::Timeout {
+            endpoint,
+            after: MANIFEST_PATIENCE,
+        };
+        let answer = self
+            .clock
+            .timeout(MANIFEST_PATIENCE, asking)
+            .await
+            .map_err(|_| late)??;
+        let digest = answer
+            .headers()
+            .get("docker-content-digest")
+            .filter(|_| answer.status().is_success());
+        Ok(digest
+            .and_then(|digest| digest.to_str().ok())
+            .map(str::to_owned))
+    }
+
     pub async fn put_log_events(
         &self,
         group: &str,
@@ -248,9 +296,11 @@ fn exists_already<T>(result: Result<T, client::Error>) -> Result<(), client::Err
 fn client_for(
     endpoint: &str,
     identity: &NodeIdentity,
+    trust: &Trust,
     clock: &Clock,
 ) -> Result<Client, AgentError> {
-    Ok(Client::new(
+    Ok(Client::trusting(
+        trust.clone(),
         endpoint,
         identity.region.clone(),
         identity.credentials(),

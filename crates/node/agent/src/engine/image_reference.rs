@@ -60,6 +60,15 @@ pub fn candidates(image: &str, own: &OwnRegistry) -> Vec<Candidate> {
     }
 }
 
+/// Repository and tag (or digest) of a reference that names a registry.
+pub fn repository_and_tag(reference: &str) -> Option<(&str, &str)> {
+    let (_, rest) = reference.split_once('/')?;
+    if let Some((name, digest)) = rest.split_once('@') {
+        return Some((name.split(':').next().unwrap_or(name), digest));
+    }
+    Some(rest.split_once(':').unwrap_or((rest, "latest")))
+}
+
 /// Pinned by digest: what is unpacked under this reference can never change.
 pub fn is_pinned(image: &str) -> bool {
     image.contains("@sha256:")
@@ -146,6 +155,19 @@ mod tests {
         ] {
             assert_eq!(places(image), [(image.to_owned(), false, false)]);
         }
+    }
+
+    #[test]
+    fn references_come_apart() {
+        let cases = [
+            ("127.0.0.1:4580/demo", ("demo", "latest")),
+            ("127.0.0.1:4580/team/demo:1", ("team/demo", "1")),
+            ("h/demo:1@sha256:00", ("demo", "sha256:00")),
+        ];
+        for (reference, parts) in cases {
+            assert_eq!(repository_and_tag(reference), Some(parts));
+        }
+        assert_eq!(repository_and_tag("demo"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use runtime::{
     Image, PullError, PullProgress, PullProgressSink, PullRequest, RegistryAuth, Runtime,
 };
 
-use super::image_reference::{Candidate, OwnRegistry, candidates, is_pinned};
+use super::image_reference::{Candidate, OwnRegistry, candidates, is_pinned, repository_and_tag};
 use crate::api::Api;
 
 /// A login is renewed this long before it ends.
@@ -145,7 +145,11 @@ impl Puller {
 
     async fn attempt(&self, place: &Candidate) -> Result<Image, PullError> {
         let auth = if place.ours {
-            Some(self.login(place).await?)
+            let auth = self.login(place).await?;
+            if let Some(image) = self.current_copy(place, &auth).await {
+                return Ok(image);
+            }
+            Some(auth)
         } else {
             None
         };
@@ -163,6 +167,18 @@ impl Puller {
             *self.login.lock().await = None;
         }
         outcome
+    }
+
+    /// The copy on this node, if it is what our registry's tag means now.
+    async fn current_copy(&self, place: &Candidate, auth: &RegistryAuth) -> Option<Image> {
+        let image = self.runtime.image(&place.reference)?;
+        let (repository, tag) = repository_and_tag(&place.reference)?;
+        let digest = self
+            .api
+            .manifest_digest(repository, tag, auth)
+            .await
+            .ok()??;
+        (digest == image.digest).then_some(image)
     }
 
     async fn login(&self, place: &Candidate) -> Result<RegistryAuth, PullError> {
