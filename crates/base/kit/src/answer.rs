@@ -40,6 +40,9 @@ pub fn state_error(error: &StateError) -> wire::Error {
         StateError::TooLarge { .. } => {
             wire::Error::client("LimitExceededException", error.to_string())
         }
+        StateError::Full { .. } => wire::Error::internal(
+            "The server's disk is full: nothing can be changed until there is room. What was acknowledged is kept, and reads go on.",
+        ),
         _ => {
             tracing::error!(%error, "the store failed a request");
             wire::Error::internal("The state store is not available.")

@@ -1,17 +1,31 @@
 //! Group commit: one task takes what has gathered and makes it durable with one commit of the engine.
 //!
+//! A full disk is no failure: what was not committed is taken back, and until there is room nothing is admitted.
+//!
 //! There is no timer: a lone transaction is committed at once, and while its fsync runs the next group gathers.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
+use clock::Clock;
 use tokio::sync::{Notify, watch};
 
-use crate::engine::{Batch, Engine, Fence, Revision, Write};
+use crate::engine::{Batch, Engine, EngineError, Fence, Revision, Write};
 use crate::error::StateError;
 use crate::record::ChangeSet;
+
+/// How often a full disk is asked whether it has room.
+const ROOM_CHECK: Duration = Duration::from_millis(500);
+
+/// The time from one full disk to the next; set, when it ends, to the last durable revision. Revisions after that are
+/// taken back and given out again.
+pub(crate) type Epoch = Arc<OnceLock<Revision>>;
+
+/// Takes back all that is in the head and not durable, given what was taken out of the queue for the commit.
+pub(crate) type TakeBack = Box<dyn Fn(&[Arc<ChangeSet>], String) + Send + Sync>;
 
 /// What transactions and the committer share.
 pub(crate) struct Commits {
@@ -23,7 +37,13 @@ pub(crate) struct Commits {
 }
 
 /// Commits until the store is closed and the queue empty, or until a commit fails.
-pub(crate) async fn run(engine: Arc<dyn Engine>, fence: Fence, commits: Arc<Commits>) {
+pub(crate) async fn run(
+    engine: Arc<dyn Engine>,
+    fence: Fence,
+    commits: Arc<Commits>,
+    clock: Clock,
+    take_back: TakeBack,
+) {
     let guard = StopGuard(commits.clone());
     while let Some(group) = commits.take_group().await {
         let durable = match encode_group(&group) {
@@ -35,6 +55,15 @@ pub(crate) async fn run(engine: Arc<dyn Engine>, fence: Fence, commits: Arc<Comm
         };
         match durable {
             Ok(revision) => commits.advance(revision),
+            Err(StateError::Engine(error @ EngineError::Full { .. })) => {
+                tracing::error!(%error, "the state cannot be changed until there is room; what was acknowledged is kept");
+                take_back(&group, error.to_string());
+                drop(group);
+                if let Err(error) = wait_for_room(&*engine, fence, &commits, &clock).await {
+                    commits.fail(error.to_string());
+                    break;
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "the store has failed: nothing after the last durable revision was answered");
                 commits.fail(error.to_string());
@@ -45,6 +74,36 @@ pub(crate) async fn run(engine: Arc<dyn Engine>, fence: Fence, commits: Arc<Comm
     // Whoever waits for the stop may open the engine's file again.
     drop(engine);
     drop(guard);
+}
+
+/// Until a commit would succeed again, or the store is closed.
+async fn wait_for_room(
+    engine: &dyn Engine,
+    fence: Fence,
+    commits: &Commits,
+    clock: &Clock,
+) -> Result<(), EngineError> {
+    loop {
+        tokio::select! {
+            () = clock.sleep(ROOM_CHECK) => {}
+            () = commits.gathered.notified() => {}
+        }
+        if matches!(commits.queue().closed, Some(StateError::Closed)) {
+            return Ok(());
+        }
+        match engine.commit(fence, vec![]).await {
+            Ok(_) => {
+                tracing::info!("there is room again: the state can be changed");
+                commits.queue().full = None;
+                return Ok(());
+            }
+            Err(EngineError::Full { .. }) => {}
+            Err(error) => {
+                tracing::error!(%error, "the store has failed");
+                return Err(error);
+            }
+        }
+    }
 }
 
 impl Commits {
@@ -65,6 +124,9 @@ impl Commits {
         let queue = self.queue();
         match &queue.closed {
             Some(error) => Err(error.clone()),
+            None if queue.full.is_some() => Err(StateError::Full {
+                reason: queue.full.clone().unwrap_or_default(),
+            }),
             None if queue.sets.len() >= limits::STORE_WAITING_TRANSACTIONS => {
                 Err(StateError::Overloaded {
                     waiting: queue.sets.len(),
@@ -84,17 +146,29 @@ impl Commits {
         self.durable.load(Ordering::Acquire)
     }
 
-    pub(crate) async fn wait(&self, revision: Revision) -> Result<(), StateError> {
-        if self.durable() >= revision {
+    pub(crate) async fn wait(&self, revision: Revision, epoch: &Epoch) -> Result<(), StateError> {
+        // Looked at before the epoch: once that is over, the watermark may count other transactions.
+        let is_durable = |durable: Revision| match epoch.get() {
+            Some(last) => *last >= revision,
+            None => durable >= revision,
+        };
+        if is_durable(self.durable()) {
             return Ok(());
         }
         let mut status = self.status.subscribe();
         let status = status
-            .wait_for(|status| status.durable >= revision || status.phase != Phase::Running)
+            .wait_for(|status| {
+                is_durable(status.durable)
+                    || epoch.get().is_some()
+                    || status.phase != Phase::Running
+            })
             .await;
         let status = status.map_err(|_| StateError::Closed)?;
         match &status.phase {
-            _ if status.durable >= revision => Ok(()),
+            _ if is_durable(status.durable) => Ok(()),
+            _ if epoch.get().is_some() => Err(StateError::Full {
+                reason: "the disk had no room for it".to_owned(),
+            }),
             Phase::Failed(reason) => Err(StateError::Failed {
                 reason: reason.clone(),
             }),
@@ -131,6 +205,21 @@ impl Commits {
     pub(crate) fn close(&self) {
         self.queue().closed.get_or_insert(StateError::Closed);
         self.gathered.notify_one();
+    }
+
+    /// Everything that waits, which will not be committed; nothing is admitted from now on. Called under the head's
+    /// lock, which ends the epoch.
+    pub(crate) fn take_back(&self, reason: String, epoch: &Epoch) -> VecDeque<Arc<ChangeSet>> {
+        let sets = {
+            let mut queue = self.queue();
+            queue.full = Some(reason);
+            std::mem::take(&mut queue.sets)
+        };
+        let ended = epoch.set(self.durable());
+        debug_assert!(ended.is_ok(), "an epoch ends once");
+        // Wakes the waiters, who look at their epoch.
+        self.status.send_modify(|_| {});
+        sets
     }
 
     /// The next group, as soon as there is anything; none once closed and empty.
@@ -177,6 +266,8 @@ struct Queue {
     sets: VecDeque<Arc<ChangeSet>>,
     /// Why no transaction is admitted any more.
     closed: Option<StateError>,
+    /// The same, for as long as the disk is full.
+    full: Option<String>,
 }
 
 struct Status {

@@ -56,7 +56,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes a whole group durable with one fsync, or nothing of it, and answers the last revision.
     ///
     /// The batches must continue the engine's revision without gaps ([`EngineError::Conflict`] otherwise), under the
-    /// newest fence ([`EngineError::Fenced`] otherwise).
+    /// newest fence ([`EngineError::Fenced`] otherwise). An empty group changes nothing and fails when a small one would:
+    /// that is how the store finds out that a full disk has room again.
     fn commit(
         &self,
         fence: Fence,
@@ -80,6 +81,10 @@ pub enum EngineError {
 
     #[error("{path} is damaged: {reason}")]
     Corrupt { path: String, reason: String },
+
+    /// Nothing of the group was written, and later commits may succeed.
+    #[error("{path}: no space left on the disk")]
+    Full { path: String },
 
     #[error("the engine does not answer: {0}")]
     Unavailable(String),

@@ -21,6 +21,10 @@ pub enum StateError {
     #[error("the store has failed and must be reloaded: {reason}")]
     Failed { reason: String },
 
+    /// Nothing of the transaction was done. Transactions are taken again as soon as there is room.
+    #[error("the state cannot be changed: {reason}")]
+    Full { reason: String },
+
     #[error("the store is closed")]
     Closed,
 

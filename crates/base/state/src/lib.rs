@@ -6,6 +6,10 @@
 //! with [`Committed::durable`]; loops work on the head. When a commit fails or the fence is lost, the store has
 //! *failed*: every waiter and every later transaction gets [`StateError::Failed`], and only a reload heals.
 //!
+//! A full disk is not such a failure. What was not durable is taken back out of the head, its waiters get
+//! [`StateError::Full`] (nothing of theirs was done), readers of the feed are told to sweep, and until the engine has
+//! room again reads go on and transactions are refused.
+//!
 //! Rows that the engine holds for tables this binary does not know (a newer one wrote them) stay in the engine
 //! untouched and are not loaded; rows of a known table in an unknown, newer version are an error at open.
 

@@ -31,6 +31,11 @@ impl MemoryEngine {
         self.contents().is_broken = true;
     }
 
+    /// From now on commits find a full disk, or no longer.
+    pub fn fill_disk(&self, is_full: bool) {
+        self.contents().is_full = is_full;
+    }
+
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,6 +49,11 @@ impl MemoryEngine {
             return Err(EngineError::Fenced {
                 ours: fence.0,
                 newest: contents.fence.0,
+            });
+        }
+        if contents.is_full {
+            return Err(EngineError::Full {
+                path: "memory".to_owned(),
             });
         }
         let revision = next_revision(contents.revision, &group)?;
@@ -106,6 +116,7 @@ struct Contents {
     revision: Revision,
     fence: Fence,
     is_broken: bool,
+    is_full: bool,
 }
 
 impl Default for Contents {
@@ -115,6 +126,7 @@ impl Default for Contents {
             revision: 0,
             fence: Fence(0),
             is_broken: false,
+            is_full: false,
         }
     }
 }

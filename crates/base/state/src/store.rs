@@ -1,13 +1,13 @@
 //! The store: the head, its lock, and the way to the engine.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use clock::Clock;
 use futures_util::TryStreamExt;
 use tokio::sync::broadcast;
 
-use crate::committer::{self, Commits};
-use crate::engine::{Engine, Revision};
+use crate::committer::{self, Commits, Epoch, TakeBack};
+use crate::engine::{Engine, Loaded, Revision};
 use crate::error::StateError;
 use crate::feed::Feed;
 use crate::head::{Head, Schema};
@@ -25,6 +25,7 @@ pub struct Store {
 pub struct Committed<T> {
     value: T,
     revision: Revision,
+    epoch: Epoch,
     commits: Arc<Commits>,
 }
 
@@ -58,18 +59,26 @@ impl Store {
         }
         tracing::debug!(revision = loaded.revision, known_rows, "state loaded");
         let commits = Arc::new(Commits::new(loaded.revision));
-        clock.spawn(
-            "state-committer",
-            committer::run(engine, fence, commits.clone()),
-        );
         let (feed, _) = broadcast::channel(limits::FEED_CHANGE_SETS);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                head: RwLock::new(head),
-                commits,
-                feed,
+        let inner = Arc::new(Inner {
+            head: RwLock::new(Newest {
+                head,
+                epoch: Epoch::default(),
             }),
-        })
+            commits: commits.clone(),
+            feed,
+            engine: Arc::downgrade(&engine),
+        });
+        // Weak, so that a store that nobody has any more closes itself.
+        let weak = Arc::downgrade(&inner);
+        let take_back: TakeBack = Box::new(move |group, reason| {
+            if let Some(inner) = weak.upgrade() {
+                inner.take_back(group, reason);
+            }
+        });
+        let committing = committer::run(engine, fence, commits, clock.clone(), take_back);
+        clock.spawn("state-committer", committing);
+        Ok(Self { inner })
     }
 
     /// Runs `body` on the head, alone. On an error (or a panic) all its changes are undone.
@@ -77,9 +86,10 @@ impl Store {
         &self,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Committed<T>, E> {
-        let mut head = self.write();
+        let mut newest = self.inner.write();
+        let Newest { head, epoch } = &mut *newest;
         self.inner.commits.admit()?;
-        let mut tx = Tx::new(&mut head);
+        let mut tx = Tx::new(head);
         let value = body(&mut tx)?;
         let changes = tx.finish()?;
         if !changes.is_empty() {
@@ -88,16 +98,16 @@ impl Store {
             let changes = Arc::new(ChangeSet { revision, changes });
             self.inner.commits.push(changes.clone());
             // Without a reader there is nobody to tell.
-            let _ = self.inner.feed.send(changes);
+            let _ = self.inner.feed.send(Some(changes));
         }
-        Ok(self.committed(value, head.revision()))
+        Ok(self.committed(value, head.revision(), epoch))
     }
 
     /// Looks at the head. Keep it short: writers wait.
     pub fn read<T>(&self, body: impl FnOnce(&Head) -> T) -> Committed<T> {
-        let head = self.head();
-        let value = body(&head);
-        self.committed(value, head.revision())
+        let newest = self.inner.read();
+        let value = body(&newest.head);
+        self.committed(value, newest.head.revision(), &newest.epoch)
     }
 
     /// Changes from now on.
@@ -107,10 +117,11 @@ impl Store {
 
     /// What `body` sees, and every change after exactly that.
     pub fn read_and_feed<T>(&self, body: impl FnOnce(&Head) -> T) -> (Committed<T>, Feed) {
-        let head = self.head();
+        let newest = self.inner.read();
         let feed = self.feed();
-        let value = body(&head);
-        (self.committed(value, head.revision()), feed)
+        let value = body(&newest.head);
+        let committed = self.committed(value, newest.head.revision(), &newest.epoch);
+        (committed, feed)
     }
 
     /// Waits until everything that the head has now is durable: before an error that it caused leaves the process.
@@ -128,43 +139,36 @@ impl Store {
         self.inner.commits.failed().await
     }
 
+    /// Every row at one revision, of unknown tables too, with everything that the head has now: a backup's content.
+    pub async fn dump(&self) -> Result<Loaded, StateError> {
+        self.barrier().await?;
+        let engine = self.inner.engine.upgrade().ok_or(StateError::Closed)?;
+        Ok(engine.load().await?)
+    }
+
     /// Refuses further transactions, commits what waits and lets go of the engine.
     pub async fn close(&self) -> Result<(), StateError> {
         {
-            let _no_writer = self.write();
+            let _no_writer = self.inner.write();
             self.inner.commits.close();
         }
         self.inner.commits.stopped().await
     }
 
-    fn committed<T>(&self, value: T, revision: Revision) -> Committed<T> {
+    fn committed<T>(&self, value: T, revision: Revision, epoch: &Epoch) -> Committed<T> {
         Committed {
             value,
             revision,
+            epoch: epoch.clone(),
             commits: self.inner.commits.clone(),
         }
-    }
-
-    // A panic under the lock leaves no half-made change behind (`Tx` undoes it), so a poisoned lock is as good as new.
-    fn head(&self) -> RwLockReadGuard<'_, Head> {
-        self.inner
-            .head
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Head> {
-        self.inner
-            .head
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> Committed<T> {
     /// The value, once the log is durable up to what it has seen.
     pub async fn durable(self) -> Result<T, StateError> {
-        self.commits.wait(self.revision).await?;
+        self.commits.wait(self.revision, &self.epoch).await?;
         Ok(self.value)
     }
 
@@ -182,15 +186,48 @@ impl<T> Committed<T> {
         Committed {
             value: change(self.value),
             revision: self.revision,
+            epoch: self.epoch,
             commits: self.commits,
         }
     }
 }
 
 struct Inner {
-    head: RwLock<Head>,
+    head: RwLock<Newest>,
     commits: Arc<Commits>,
-    feed: broadcast::Sender<Arc<ChangeSet>>,
+    /// None: change sets were taken back.
+    feed: broadcast::Sender<Option<Arc<ChangeSet>>>,
+    /// The committer holds it, and lets go when the store is closed.
+    engine: Weak<dyn Engine>,
+}
+
+struct Newest {
+    head: Head,
+    epoch: Epoch,
+}
+
+impl Inner {
+    /// The head becomes what is durable.
+    fn take_back(&self, group: &[Arc<ChangeSet>], reason: String) {
+        let mut newest = self.write();
+        let waiting = self.commits.take_back(reason, &newest.epoch);
+        let sets = waiting.iter().rev().chain(group.iter().rev());
+        for change in sets.flat_map(|set| set.changes.iter().rev()) {
+            newest.head.apply(&change.inverse());
+        }
+        newest.head.set_revision(self.commits.durable());
+        newest.epoch = Epoch::default();
+        let _ = self.feed.send(None);
+    }
+
+    // A panic under the lock leaves no half-made change behind (`Tx` undoes it), so a poisoned lock is as good as new.
+    fn read(&self) -> RwLockReadGuard<'_, Newest> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Newest> {
+        self.head.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Inner {

@@ -4,6 +4,8 @@
 mod common;
 #[path = "store/durability.rs"]
 mod durability;
+#[path = "store/full_disk.rs"]
+mod full_disk;
 #[path = "store/properties.rs"]
 mod properties;
 #[path = "store/transactions.rs"]

@@ -46,6 +46,9 @@ pub(crate) fn state_error(error: &StateError) -> wire::Error {
             wire::Error::client("ThrottlingException", "Rate exceeded")
         }
         StateError::TooLarge { .. } => api_ecs::errors::client_exception(error.to_string()),
+        StateError::Full { .. } => api_ecs::errors::server_exception(
+            "The server's disk is full: nothing can be changed until there is room. What was acknowledged is kept, and reads go on.",
+        ),
         _ => {
             tracing::error!(%error, "the store failed a request");
             api_ecs::errors::server_exception("The state store is not available.")
