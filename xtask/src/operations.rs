@@ -18,9 +18,20 @@ pub struct ServiceEntry {
     pub types: Types,
     pub served: Vec<String>,
     pub validation: Option<String>,
+    #[serde(default)]
+    pub validation_wording: Wording,
     /// The model is ours, not botocore's.
     #[serde(default)]
     pub own: bool,
+}
+
+/// `wire::Wording`
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+pub enum Wording {
+    #[default]
+    Counted,
+    Parameter,
 }
 
 #[derive(Deserialize)]

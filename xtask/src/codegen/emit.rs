@@ -9,7 +9,7 @@ use super::model::{Model, OperationModel};
 use super::names::{identifier, type_name};
 use super::schemas::Schemas;
 use super::types;
-use crate::operations::ServiceEntry;
+use crate::operations::{ServiceEntry, Wording};
 
 pub fn service(
     name: &str,
@@ -220,7 +220,7 @@ fn server(name: &str, model: &Model, entry: &ServiceEntry) -> Result<String> {
     Ok(format!(
         "//! The service as a whole, and the dispatch to the operations that operations.toml lists as served.\n\n\
          use std::sync::Arc;\n\n\
-         use wire::{{AnyShape, BoxFuture, Error, {handle}Protocol, Service, ServiceCall, ServiceSchema, Validation}};\n\n\
+         use wire::{{AnyShape, BoxFuture, Error, {handle}Protocol, Service, ServiceCall, ServiceSchema, Validation, Wording}};\n\n\
          use crate::operations;\n\n{schema}\n\
          /// Serves the API with `S`, which handles each served operation.\n\
          pub struct Server<S>(pub Arc<S>);\n\n\
@@ -261,7 +261,8 @@ fn service_schema(
          signing_name: {signing:?}, endpoint_prefix: {endpoint:?}, target_prefix: {target:?}, \
          api_version: {version:?}, json_version: {json:?}, xml_namespace: {xml:?}, query_compatible: {compatible}, \
          protocols: &[{protocols}], operations: &[{operations}], \
-         validation: Validation {{ code: {validation:?}, required: {validates}, constraints: {validates} }} }};\n",
+         validation: Validation {{ code: {validation:?}, required: {validates}, constraints: {validates}, \
+         wording: Wording::{wording} }} }};\n",
         id = metadata.service_id,
         signing = metadata
             .signing_name
@@ -277,5 +278,9 @@ fn service_schema(
         operations = operations.join(", "),
         validation = entry.validation,
         validates = entry.validation.is_some(),
+        wording = match entry.validation_wording {
+            Wording::Counted => "Counted",
+            Wording::Parameter => "Parameter",
+        },
     ))
 }

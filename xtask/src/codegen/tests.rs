@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::model::Model;
 use super::{emit, format_all, write_changed};
 use crate::models::pinned;
-use crate::operations::{ServiceEntry, Types};
+use crate::operations::{ServiceEntry, Types, Wording};
 use crate::workspace_root;
 
 /// One of each protocol, and whatever has proved awkward: streams, both casings, thousands of shapes.
@@ -50,6 +50,7 @@ fn entry(types: &[&str], served: &[&str]) -> ServiceEntry {
         },
         served: owned(served),
         validation: Some("ValidationException".to_owned()),
+        validation_wording: Wording::Counted,
         own: false,
     }
 }

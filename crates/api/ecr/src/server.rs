@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wire::{
     AnyShape, BoxFuture, Error, Handle, Protocol, Service, ServiceCall, ServiceSchema, Validation,
+    Wording,
 };
 
 use crate::operations;
@@ -89,6 +90,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         code: Some("InvalidParameterException"),
         required: true,
         constraints: true,
+        wording: Wording::Parameter,
     },
 };
 

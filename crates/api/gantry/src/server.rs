@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wire::{
     AnyShape, BoxFuture, Error, Handle, Protocol, Service, ServiceCall, ServiceSchema, Validation,
+    Wording,
 };
 
 use crate::operations;
@@ -26,6 +27,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         code: None,
         required: false,
         constraints: false,
+        wording: Wording::Counted,
     },
 };
 

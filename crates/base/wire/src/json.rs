@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::tree::{Dialect, TreeReader};
 use crate::writer::write_structure;
 use crate::{
-    AnyShape, DecodeError, Document, Member, Schema, Shape, Timestamp, TimestampFormat, Writer,
-    read_structure,
+    AnyShape, DecodeError, Document, Kind, Member, Schema, Shape, Timestamp, TimestampFormat,
+    Writer, read_structure,
 };
 
 pub fn to_vec(shape: &dyn AnyShape) -> Vec<u8> {
@@ -223,8 +223,13 @@ impl Writer for JsonWriter {
         self.raw(&value.to_string());
     }
 
-    fn double(&mut self, _schema: &'static Schema, value: f64) {
-        self.float(value);
+    fn double(&mut self, schema: &'static Schema, value: f64) {
+        let single = value as f32;
+        if schema.kind == Kind::Float && single.is_finite() {
+            self.raw(&format!("{single:?}"));
+        } else {
+            self.float(value);
+        }
     }
 
     fn boolean(&mut self, _schema: &'static Schema, value: bool) {

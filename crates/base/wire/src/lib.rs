@@ -15,6 +15,7 @@ mod form;
 pub mod json;
 mod json_rpc;
 mod macros;
+mod pattern;
 mod protocol;
 mod query;
 mod reader;
@@ -38,12 +39,13 @@ pub use debug::debug_shape;
 pub use document::{Blob, Document};
 pub use error::{DecodeError, Error};
 pub use exchange::{ClientRequest, decode_error, decode_output, decode_response, encode_request};
+pub use pattern::matches as matches_pattern;
 pub use protocol::Protocol;
 pub use reader::{EachElement, EachEntry, EachMember, Reader};
 pub use route::{HttpRequest, HttpResponse, Routed, Router, Unrouted};
 pub use schema::{
     ErrorTraits, Fault, Kind, Location, Member, OperationSchema, Schema, ServiceSchema,
-    TimestampFormat, Traits, Validation, prelude,
+    TimestampFormat, Traits, Validation, Wording, prelude,
 };
 pub use service::{BoxFuture, Handle, Input, Operation, Service, ServiceCall, call, refuse, serve};
 pub use shape::{AnyShape, Shape, Slot, Unit, Value, read_structure};

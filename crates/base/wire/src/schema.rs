@@ -169,6 +169,17 @@ pub struct Validation {
     pub code: Option<&'static str>,
     pub required: bool,
     pub constraints: bool,
+    pub wording: Wording,
+}
+
+/// How a service speaks of violated constraints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// `2 validation errors detected: Value '' at 'name' failed to satisfy constraint: …; …`
+    Counted,
+    /// `Invalid parameter at 'name' failed to satisfy constraint: '…'`, the first only. Patterns are left to the
+    /// operations: the service that speaks so (ECR) checks others than its model has.
+    Parameter,
 }
 
 #[derive(Debug)]

@@ -13,6 +13,8 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
+/// The years 0000 to 9999, which every format can say.
+const READABLE_MILLISECONDS: std::ops::Range<i64> = -62_167_219_200_000..253_402_300_800_000;
 
 impl Timestamp {
     pub const fn from_millis(milliseconds: i64) -> Self {
@@ -23,12 +25,20 @@ impl Timestamp {
         self.milliseconds
     }
 
-    /// `None` for what no clock shows: NaN, infinities, years beyond 9999.
+    /// `None` for what no clock shows: NaN, infinities, years before 0 and beyond 9999.
     pub fn from_seconds_f64(seconds: f64) -> Option<Self> {
         let milliseconds = (seconds * 1000.0).round();
-        (milliseconds.abs() < 253_402_300_800_000.0).then_some(Timestamp {
-            milliseconds: milliseconds as i64,
-        })
+        if milliseconds.is_nan() {
+            return None;
+        }
+        // The conversion saturates.
+        Timestamp::readable(milliseconds as i64)
+    }
+
+    fn readable(milliseconds: i64) -> Option<Self> {
+        READABLE_MILLISECONDS
+            .contains(&milliseconds)
+            .then_some(Timestamp { milliseconds })
     }
 
     pub fn as_seconds_f64(self) -> f64 {
@@ -113,11 +123,17 @@ fn parse_iso8601(text: &str) -> Option<Timestamp> {
         .split_once('.')
         .unwrap_or((clock.rsplit(':').next()?, "0"));
     let second: i64 = second.parse().ok()?;
-    let fraction = format!("0.{fraction}").parse::<f64>().ok()?;
     let seconds = seconds_of(year, month, day, hour, minute, second)? - offset_minutes * 60;
-    Some(Timestamp::from_millis(
-        seconds * 1000 + (fraction * 1000.0).round() as i64,
-    ))
+    Timestamp::readable(seconds * 1000 + fraction_millis(fraction)?)
+}
+
+/// Decimals after the point of seconds; no sign and no exponent, which a number could have.
+fn fraction_millis(digits: &str) -> Option<i64> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: f64 = format!("0.{digits}").parse().ok()?;
+    Some((fraction * 1000.0).round() as i64)
 }
 
 /// The clock part and the offset from UTC in minutes.
@@ -128,7 +144,11 @@ fn split_offset(time: &str) -> Option<(&str, i64)> {
     let position = time.rfind(['+', '-'])?;
     let (clock, offset) = time.split_at(position);
     let (hours, minutes) = offset[1..].split_once(':')?;
-    let minutes: i64 = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+    let (hours, minutes) = (hours.parse::<i64>().ok()?, minutes.parse::<i64>().ok()?);
+    if !(0..24).contains(&hours) || !(0..60).contains(&minutes) {
+        return None;
+    }
+    let minutes = hours * 60 + minutes;
     Some((
         clock,
         if offset.starts_with('-') {
@@ -150,11 +170,11 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
     let mut clock = parts.next()?.splitn(3, ':');
     let hour: i64 = clock.next()?.parse().ok()?;
     let minute: i64 = clock.next()?.parse().ok()?;
-    let seconds: f64 = clock.next()?.parse().ok()?;
-    let whole = seconds_of(year, month, day, hour, minute, seconds.trunc() as i64)?;
-    Some(Timestamp::from_millis(
-        whole * 1000 + (seconds.fract() * 1000.0).round() as i64,
-    ))
+    let (second, fraction) = clock
+        .next()
+        .map(|it| it.split_once('.').unwrap_or((it, "0")))?;
+    let whole = seconds_of(year, month, day, hour, minute, second.parse().ok()?)?;
+    Timestamp::readable(whole * 1000 + fraction_millis(fraction)?)
 }
 
 fn seconds_of(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
@@ -223,6 +243,17 @@ mod tests {
         assert_eq!(Timestamp::parse("yesterday"), None);
         assert_eq!(Timestamp::parse("2019-13-16T22:48:18Z"), None);
         assert_eq!(Timestamp::parse("NaN"), None);
+        for no_clock_shows in [
+            "2019-12-16T22:48:18+9223372036854775807:00",
+            "2019-12-16T22:48:18.1e308Z",
+            "9999-12-31T24:00:00Z",
+            "0000-01-01T00:00:00+01:00",
+            "Tue, 29 Apr 2014 18:30:NaN GMT",
+            "-99999999999999",
+            "1e300",
+        ] {
+            assert_eq!(Timestamp::parse(no_clock_shows), None, "{no_clock_shows}");
+        }
     }
 
     proptest! {

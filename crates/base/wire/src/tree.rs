@@ -121,7 +121,12 @@ impl Reader for TreeReader {
             .ok_or_else(|| mismatch(&node, wanted))
     }
 
-    fn double(&mut self, _schema: &'static Schema) -> Result<f64, DecodeError> {
+    fn double(&mut self, schema: &'static Schema) -> Result<f64, DecodeError> {
+        let wanted = if schema.kind == Kind::Float {
+            "Float"
+        } else {
+            "Double"
+        };
         let node = self.take();
         let value = match &node {
             Document::Double(value) => Some(*value),
@@ -135,7 +140,13 @@ impl Reader for TreeReader {
             },
             _ => None,
         };
-        value.ok_or_else(|| mismatch(&node, "Double"))
+        let value = value.ok_or_else(|| mismatch(&node, wanted))?;
+        // What a float cannot hold must not differ before and after it was written.
+        Ok(if schema.kind == Kind::Float {
+            f64::from(value as f32)
+        } else {
+            value
+        })
     }
 
     fn boolean(&mut self, _schema: &'static Schema) -> Result<bool, DecodeError> {

@@ -283,6 +283,7 @@ static FACTORY: ServiceSchema = ServiceSchema {
         code: Some("ValidationException"),
         required: true,
         constraints: true,
+        wording: wire::Wording::Counted,
     },
 };
 

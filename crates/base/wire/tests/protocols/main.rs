@@ -103,6 +103,7 @@ fn service(suite: &Json, case: &Json) -> &'static ServiceSchema {
             code: None,
             required: false,
             constraints: false,
+            wording: wire::Wording::Counted,
         },
     })
 }
