@@ -4,16 +4,11 @@ use std::net::Ipv4Addr;
 
 use api_ecs::types::AssignPublicIp;
 use clock::Clock;
-use ipnet::Ipv4Net;
 use state::{StateError, Tx};
 
 use crate::records::{
     AddressRecord, ContainerInstanceRecord, ElasticNetworkInterface, SubnetRecord, TaskRecord,
 };
-
-/// AWS keeps the first four addresses of a subnet and the last for itself.
-const RESERVED_AT_START: u32 = 4;
-const RESERVED_AT_END: u32 = 1;
 
 /// Why a network interface could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -99,24 +94,15 @@ pub(crate) fn release(tx: &mut Tx<'_>, task: &TaskRecord) {
     }
 }
 
-/// Looks from a drawn place on, so that an address just freed is not at once another task's.
 fn free_address(tx: &Tx<'_>, subnet: &SubnetRecord, draw: u64) -> Option<Ipv4Addr> {
-    let network: Ipv4Net = subnet.cidr.parse().ok()?;
-    let first = u32::from(network.network()).checked_add(RESERVED_AT_START)?;
-    let last = u32::from(network.broadcast()).checked_sub(RESERVED_AT_END)?;
-    let count = u64::from(last.checked_sub(first)?) + 1;
-    let start = draw % count;
-    (0..count)
-        .filter_map(|step| u32::try_from((start + step) % count).ok())
-        .map(|offset| Ipv4Addr::from(first + offset))
-        .find(|address| {
-            !tx.contains::<AddressRecord>(&AddressRecord::key_of(
-                &subnet.account,
-                &subnet.region,
-                &subnet.id,
-                &address.to_string(),
-            ))
-        })
+    vpc::free_address(&subnet.cidr, draw, |address| {
+        tx.contains::<AddressRecord>(&AddressRecord::key_of(
+            &subnet.account,
+            &subnet.region,
+            &subnet.id,
+            &address.to_string(),
+        ))
+    })
 }
 
 /// A locally administered unicast address, `0a:…` as EC2's are.

@@ -66,7 +66,7 @@ impl Ecs {
     /// Registers the tables and views of ECS.
     pub fn schema(schema: Schema) -> Schema {
         use records::*;
-        schema
+        vpc::schema(schema)
             .table::<ClusterRecord>()
             .table::<TaskDefinitionRecord>()
             .table::<FamilyRecord>()
@@ -74,8 +74,6 @@ impl Ecs {
             .table::<ContainerInstanceRecord>()
             .table::<ServiceRecord>()
             .table::<ServiceEventRecord>()
-            .table::<SubnetRecord>()
-            .table::<AddressRecord>()
             .table::<ClientTokenRecord>()
             .view::<NodeUsage>()
             .view::<counts::ClusterCounts>()

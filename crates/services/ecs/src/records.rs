@@ -10,7 +10,7 @@ mod task;
 mod task_definition;
 mod token;
 
-pub use attachment::{AddressRecord, ElasticNetworkInterface, SubnetRecord};
+pub use attachment::ElasticNetworkInterface;
 pub use cluster::{ClusterRecord, ClusterStatus, StrategyItem};
 pub use container_instance::{
     AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
@@ -24,6 +24,8 @@ pub use task::{
 };
 pub use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus};
 pub use token::ClientTokenRecord;
+// Shared with EC2, which shows them.
+pub use vpc::{AddressRecord, SubnetRecord};
 
 /// Tags in AWS's order of writing; keys are unique.
 pub type Tags = Vec<(String, String)>;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::Ipv4Net;
 use link::{
     acs,
     render::{NetworkInterface, TaskRenderInput, render_task},
@@ -67,7 +66,5 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
 fn gateway(head: &Head, task: &TaskRecord) -> Option<String> {
     let interface = task.network_interface.as_ref()?;
     let key = SubnetRecord::key_of(&task.account, &task.region, &interface.subnet_id);
-    let network: Ipv4Net = head.get::<SubnetRecord>(&key)?.cidr.parse().ok()?;
-    let first = network.hosts().next()?;
-    Some(format!("{first}/{}", network.prefix_len()))
+    vpc::gateway(&head.get::<SubnetRecord>(&key)?.cidr)
 }
