@@ -27,6 +27,10 @@ pub struct Global {
     /// Where Gantry keeps its data [default: /var/lib/gantry, or the XDG data directory of a user]
     #[arg(long, global = true, env = "GANTRY_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// File with the certificate authorities (PEM) that an https endpoint's certificate may come from
+    /// besides Gantry's own authority, if it is in the data directory [default: this machine's authorities]
+    #[arg(long, global = true, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub ca_certificate: Option<PathBuf>,
     /// A table for people or JSON for programs
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
@@ -73,12 +77,33 @@ pub enum Command {
 /// Options of the control plane.
 #[derive(Debug, Clone, Args)]
 pub struct ServerOptions {
-    /// Address to listen on; may be given several times. Beyond loopback it needs TLS (not built yet) or --allow-plain-http
+    /// Address to listen on; may be given several times. Beyond loopback it serves https, with a certificate of Gantry's own authority (tls/ca.pem in the data directory) unless one is given
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4580")]
     pub listen: Vec<SocketAddr>,
     /// Serve plain HTTP beyond loopback: only on a network where everyone may read everything
     #[arg(long)]
     pub allow_plain_http: bool,
+    /// Serve https on loopback too
+    #[arg(long, conflicts_with = "allow_plain_http")]
+    pub tls: bool,
+    /// Certificate chain to serve https with (PEM), in place of one of Gantry's own authority; read again when it changes
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Key of --tls-certificate (PEM)
+    #[arg(long, requires = "tls_certificate", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Further name or address for the server's own certificate; may be given several times
+    #[arg(long = "tls-name", value_name = "NAME")]
+    pub tls_names: Vec<String>,
+    /// Further address for /metrics and /healthz alone, in plain HTTP and open to whoever reaches it
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// How often operations may be called: generous, aws (ECS's own rates), off, or BURST:PER_SECOND for each class
+    #[arg(long, default_value = "generous", value_name = "RATE")]
+    pub throttle: gateway::Throttle,
+    /// How long to serve on after SIGTERM while /healthz says 503, so that a balancer in front goes elsewhere
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub drain_seconds: u64,
     /// URL that agents and `docker login` are told, when it is not the first address
     #[arg(long, value_name = "URL")]
     pub advertise_url: Option<String>,

@@ -3,7 +3,7 @@
 use std::{env, path::Path};
 
 use anyhow::{Context, anyhow};
-use client::Client;
+use client::{Client, Trust};
 use clock::Clock;
 use identity::Credentials;
 use serde::Deserialize;
@@ -30,12 +30,35 @@ pub fn client(global: &Global) -> anyhow::Result<Client> {
         .or_else(|| facts.map(|facts| facts.region))
         .unwrap_or_else(|| DEFAULT_REGION.into());
     let credentials = credentials(&data)?;
-    Ok(Client::new(
+    Ok(Client::trusting(
+        trust(global, &data)?,
         &endpoint,
         region,
         credentials,
         Clock::system(),
     )?)
+}
+
+/// Whose certificates to believe: those of `--ca-certificate` and of Gantry's authority in the data directory; this
+/// machine's where there is neither.
+pub fn trust(global: &Global, data: &DataDirectory) -> anyhow::Result<Trust> {
+    match authorities(global, data)? {
+        Some(pem) => Ok(Trust::only(&pem)?),
+        None => Ok(Trust::default()),
+    }
+}
+
+/// The file behind [`trust`], in PEM.
+pub fn authorities(global: &Global, data: &DataDirectory) -> anyhow::Result<Option<Vec<u8>>> {
+    let own = Some(data.authority()).filter(|path| path.exists());
+    let mut pem = Vec::new();
+    for path in global.ca_certificate.iter().chain(&own) {
+        let content =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        pem.extend(content);
+        pem.push(b'\n');
+    }
+    Ok(Some(pem).filter(|pem| !pem.is_empty()))
 }
 
 /// Reads a file with credentials as Gantry writes them.

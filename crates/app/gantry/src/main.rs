@@ -1,9 +1,11 @@
 //! The `gantry` binary: control plane, node and the user's commands.
 
 mod arguments;
+mod certificates;
 mod commands;
 mod connect;
 mod link_sockets;
+mod metrics;
 mod node;
 mod output;
 mod paths;

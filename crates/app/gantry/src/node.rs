@@ -85,7 +85,7 @@ pub async fn remove_containers(data: &DataDirectory, network_name: &str) -> anyh
         return Ok(0);
     }
     let clock = Clock::system();
-    let runtime = Arc::new(builtin_runtime(data, network_name, &clock)?);
+    let runtime = Arc::new(builtin_runtime(data, network_name, None, &clock)?);
     let containers = runtime.list().await?;
     let mut stopping = Vec::new();
     for container in &containers {
@@ -133,7 +133,10 @@ fn agent_options(
         .clone()
         .unwrap_or_else(|| data.root_credentials());
     let runtime = match node.runtime {
-        RuntimeKind::Builtin => builtin_runtime(data, &node.network_name, clock)?,
+        RuntimeKind::Builtin => {
+            let authorities = connect::authorities(global, data)?;
+            builtin_runtime(data, &node.network_name, authorities, clock)?
+        }
     };
     let network = Network::new(network_options(
         &node.network_cidr,
@@ -154,6 +157,7 @@ fn agent_options(
         data_dir: data.node(),
         join_credentials: if join.exists() {
             Some(connect::read_credentials(&join)?)
+        trust: connect::trust(global, data)?,
         } else {
             None
         },
@@ -179,11 +183,13 @@ fn builtin_runtime(
 
 fn network_options(cidr: &str, name: &str, clock: &Clock) -> anyhow::Result<NetworkOptions> {
     Ok(NetworkOptions {
+    registry_authorities: Option<Vec<u8>>,
         name: name.to_owned(),
         task_cidr: cidr
             .parse()
             .with_context(|| format!("--network-cidr: `{cidr}` is not like 172.31.0.0/16"))?,
         metadata_address: None,
+    options.registry_authorities.extend(registry_authorities);
         clock: clock.clone(),
     })
 }

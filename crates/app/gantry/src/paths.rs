@@ -40,7 +40,7 @@ impl DataDirectory {
     }
 
     pub fn state(&self) -> PathBuf {
-        self.0.join("state")
+        self.0.join("state.redb")
     }
 
     pub fn history(&self) -> PathBuf {
@@ -57,6 +57,16 @@ impl DataDirectory {
 
     pub fn node(&self) -> PathBuf {
         self.0.join("node")
+    }
+
+    /// Keys and certificates of the server.
+    pub fn tls(&self) -> PathBuf {
+        self.0.join("tls")
+    }
+
+    /// The certificate of the server's own authority.
+    pub fn authority(&self) -> PathBuf {
+        self.tls().join("ca.pem")
     }
 
     pub fn root_credentials(&self) -> PathBuf {

@@ -4,8 +4,8 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use clock::Clock;
-use engine_log::LogEngine;
-use gateway::{Bound, Gateway, Listener, PrincipalPolicy};
+use engine_redb::RedbEngine;
+use gateway::{Bound, Gateway, Listener, PrincipalPolicy, Tls};
 use history::History;
 use identity::{AccessKeyRecord, AccessKeys};
 use log_store::LogStore;
@@ -19,7 +19,9 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     arguments::{Global, ServerOptions},
+    certificates::{self, Certificates},
     link_sockets::{AcsSocket, NodeOwnership, TcsSocket},
+    metrics::{LiveTasks, StateMetrics},
     output,
     paths::{DataDirectory, Facts},
     signals,
@@ -37,6 +39,11 @@ pub struct RunningServer {
     clock: Clock,
     data: DataDirectory,
     facts: Facts,
+    /// Closes the gateway; it is first to stop.
+    close: watch::Sender<bool>,
+    gateway: JoinHandle<()>,
+    drain: Duration,
+    /// Ends the loops.
     stop: watch::Sender<bool>,
     running: Vec<JoinHandle<()>>,
 }
@@ -80,7 +87,9 @@ impl RunningServer {
         let defaults = services.ecs.bootstrap().await?;
         let root = AccessKeyRecord::root(&root, &options.account, clock.now());
         let keys = Arc::new(AccessKeys::fixed([root]).and_store(store.clone()));
-        let bound = open_gateway(&services, options, keys, &clock).await?;
+        let certificates = Certificates::new(options, &data, &clock);
+        let tls = certificates.as_ref().map(Certificates::load).transpose()?;
+        let bound = open_gateway(&services, options, keys, tls.clone(), &store, &clock).await?;
         let facts = Facts {
             endpoint,
             account: options.account.clone(),
@@ -92,8 +101,13 @@ impl RunningServer {
         };
         data.write_facts(&facts)?;
         let (stop, stopping) = watch::channel(false);
+        let (close, closing) = watch::channel(false);
+        let gateway = clock.spawn("gateway", bound.serve(signals::stopped(closing)));
         let mut running = services.ecs.spawn_loops(&stopping);
-        running.push(clock.spawn("gateway", bound.serve(signals::stopped(stopping.clone()))));
+        if let (Some(certificates), Some(tls)) = (certificates, tls) {
+            let renewing = certificates.renew_until(tls, stopping.clone());
+            running.push(clock.spawn("certificates", renewing));
+        }
         let sweeping = services.registry.clone().sweep_until(stopping.clone());
         running.push(clock.spawn("registry sweep", sweeping));
         for address in &options.listen {
@@ -106,6 +120,9 @@ impl RunningServer {
             clock,
             data,
             facts,
+            close,
+            gateway,
+            drain: Duration::from_secs(options.drain_seconds),
             stop,
             running,
         })
@@ -134,8 +151,14 @@ impl RunningServer {
         self.store.failed().await
     }
 
-    /// Finishes what was begun and ends.
+    /// Finishes what was begun and ends: requests first, for they need the loops; then those; then the store.
     pub async fn stop(self) {
+        tracing::info!("stopping");
+        self.close.send_replace(true);
+        let limit = self.drain + STOP + STOP;
+        if self.clock.timeout(limit, self.gateway).await.is_err() {
+            tracing::warn!("the gateway did not end in time");
+        }
         self.stop.send_replace(true);
         for task in self.running {
             if self.clock.timeout(STOP, task).await.is_err() {
@@ -180,8 +203,8 @@ fn is_gantry(pid: u32) -> bool {
 }
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
-    let schema = Control::schema(Ecr::schema(Ecs::schema(Schema::new())));
-    let engine = LogEngine::open(data.state())?;
+    let schema = Control::schema(Ecr::schema(Ecs::schema(Schema::new()))).view::<LiveTasks>();
+    let engine = RedbEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
     Ok(store)
 }
@@ -242,6 +265,8 @@ async fn open_gateway(
     services: &Services,
     options: &ServerOptions,
     keys: Arc<AccessKeys>,
+    tls: Option<Tls>,
+    store: &Store,
     clock: &Clock,
 ) -> anyhow::Result<Bound> {
     let mut builder = Gateway::builder(clock.clone(), &options.region)
@@ -253,10 +278,17 @@ async fn open_gateway(
         .websocket("/acs/ws", Arc::new(AcsSocket(Arc::clone(&services.ecs))))
         .websocket("/tcs/ws", Arc::new(TcsSocket(Arc::clone(&services.ecs))))
         .credentials(keys)
-        .authorizer(services.policy.clone());
+        .authorizer(services.policy.clone())
+        .throttle(options.throttle)
+        .drain_delay(Duration::from_secs(options.drain_seconds))
+        .collect(Arc::new(StateMetrics::new(store.clone())));
     for address in &options.listen {
-        builder =
-            builder.listener(Listener::all(*address).allow_plain_http(options.allow_plain_http));
+        let tls = tls.clone().filter(|_| options.needs_tls(*address));
+        let listener = Listener::all(*address).tls(tls);
+        builder = builder.listener(listener.allow_plain_http(options.allow_plain_http));
+    }
+    if let Some(address) = options.metrics_listen {
+        builder = builder.listener(Listener::metrics(address));
     }
     if options.no_auth {
         builder = builder.no_authentication(&options.account);
@@ -268,7 +300,14 @@ async fn open_gateway(
 fn endpoint_of(options: &ServerOptions) -> String {
     match (&options.advertise_url, options.listen.first()) {
         (Some(url), _) => url.trim_end_matches('/').to_owned(),
-        (None, Some(address)) => format!("http://{address}"),
+        (None, Some(address)) => {
+            let scheme = if options.needs_tls(*address) {
+                "https"
+            } else {
+                "http"
+            };
+            format!("{scheme}://{}", certificates::reachable(*address))
+        }
         (None, None) => "http://127.0.0.1:4580".into(),
     }
 }

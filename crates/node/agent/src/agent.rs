@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_log::LogEngine;
+use engine_redb::RedbEngine;
 use state::{StateError, Store};
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ use crate::telemetry::Telemetry;
 const INACTIVE_PAUSE: Duration = Duration::from_secs(3600);
 /// A connection that stood this long was a good one: the next failure starts with a short wait again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(60);
-const STATE_DIRECTORY: &str = "agent-state";
+const STATE_FILE: &str = "agent.redb";
 
 /// Runs an agent until `shutdown` resolves. Its containers go on without it.
 pub async fn run(
@@ -73,10 +73,10 @@ impl Agent {
         let data_dir = &options.data_dir;
         std::fs::create_dir_all(data_dir).map_err(|error| AgentError::file(data_dir, error))?;
         options.network.prepare().await?;
-        let state_directory = data_dir.join(STATE_DIRECTORY);
+        let state_file = data_dir.join(STATE_FILE);
         let opening = options
             .clock
-            .spawn_blocking(move || LogEngine::open(state_directory));
+            .spawn_blocking(move || RedbEngine::open(state_file));
         let engine = opening
             .await
             .map_err(|error| AgentError::file(data_dir, std::io::Error::other(error)))??;
@@ -89,12 +89,13 @@ impl Agent {
             &options.endpoint,
             &options.cluster,
             identity,
+            options.trust.clone(),
             options.clock.clone(),
         )?);
         let endpoint = api.client_of(&options.endpoint)?;
         let own = OwnRegistry {
             host: endpoint.endpoint().authority().to_owned(),
-            plain_http: true,
+            plain_http: !endpoint.endpoint().is_tls(),
         };
         let node = Arc::new(Node {
             clock: options.clock.clone(),

@@ -74,7 +74,8 @@ impl NodeIdentity {
             .join_credentials
             .clone()
             .ok_or(AgentError::NoCredentials)?;
-        let client = Client::new(
+        let client = Client::trusting(
+            options.trust.clone(),
             &options.endpoint,
             options.region.clone(),
             credentials,

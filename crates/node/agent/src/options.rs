@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use client::Trust;
 use clock::Clock;
 use identity::Credentials;
 use runtime::Runtime;
@@ -12,8 +13,10 @@ use crate::networks::TaskNetworks;
 /// An agent's configuration.
 #[derive(Clone)]
 pub struct Options {
-    /// `http://host:port` of the server.
+    /// `http://host:port` of the server, or with https.
     pub endpoint: String,
+    /// Whose certificates the server may have.
+    pub trust: Trust,
     /// Name or ARN, used verbatim.
     pub cluster: String,
     pub region: String,

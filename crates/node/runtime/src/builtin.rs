@@ -39,6 +39,8 @@ pub struct BuiltinOptions {
     pub shim_program: PathBuf,
     /// The control group that all tasks' groups are in; two agents on one machine need two names.
     pub group_root: String,
+    /// Certificate authorities that registries may have besides this machine's, in PEM.
+    pub registry_authorities: Vec<Vec<u8>>,
 }
 
 impl BuiltinOptions {
@@ -48,6 +50,7 @@ impl BuiltinOptions {
             clock,
             shim_program: PathBuf::from("/proc/self/exe"),
             group_root: "gantry".to_owned(),
+            registry_authorities: Vec::new(),
         }
     }
 }
@@ -78,7 +81,8 @@ impl BuiltinRuntime {
         create::delete_unfinished(&containers).map_err(at(&containers))?;
         let images = options.data_dir.join("images");
         let store = ImageStore::open(images.clone()).map_err(at(&images))?;
-        let puller = Puller::new(store.clone(), options.clock.clone());
+        let authorities = options.registry_authorities.clone();
+        let puller = Puller::new(store.clone(), authorities, options.clock.clone());
         let watcher = Watcher::new(&options.clock).map_err(at(&containers))?;
         let shim = ShimProgram::open(&options.shim_program).map_err(at(&options.shim_program))?;
         Ok(Self {

@@ -32,6 +32,16 @@ pub fn run(global: &Global, configure: &Configure) -> anyhow::Result<ExitCode> {
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
     let profile = &configure.profile;
+    let bundle = match connect::authorities(global, &data)? {
+        Some(pem) if endpoint.starts_with("https:") => {
+            let path = directory.join(format!("{profile}-ca.pem"));
+            fs::write(&path, pem).with_context(|| format!("cannot write {}", path.display()))?;
+            Some(path.display().to_string())
+        }
+        _ => None,
+    };
+    let mut settings = vec![("region", &facts.region), ("endpoint_url", &endpoint)];
+    settings.extend(bundle.as_ref().map(|path| ("ca_bundle", path)));
     write_section(
         &directory.join("credentials"),
         &format!("[{profile}]"),
@@ -43,14 +53,14 @@ pub fn run(global: &Global, configure: &Configure) -> anyhow::Result<ExitCode> {
     write_section(
         &directory.join("config"),
         &format!("[profile {profile}]"),
-        &[("region", &facts.region), ("endpoint_url", &endpoint)],
+        &settings,
     )?;
     println!("Profile `{profile}` written. Try: aws --profile {profile} ecs list-clusters");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Replaces one section of an INI file and leaves the others as they are.
-fn write_section(path: &Path, header: &str, pairs: &[(&str, &str)]) -> anyhow::Result<()> {
+fn write_section(path: &Path, header: &str, pairs: &[(&str, &String)]) -> anyhow::Result<()> {
     let old = fs::read_to_string(path).unwrap_or_default();
     let new = replace_section(&old, header, pairs);
     let scratch = path.with_extension("gantry-new");
@@ -65,7 +75,7 @@ fn write_section(path: &Path, header: &str, pairs: &[(&str, &str)]) -> anyhow::R
     fs::rename(&scratch, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn replace_section(old: &str, header: &str, pairs: &[(&str, &str)]) -> String {
+fn replace_section(old: &str, header: &str, pairs: &[(&str, &String)]) -> String {
     let mut kept = Vec::new();
     let mut inside = false;
     for line in old.lines() {
@@ -98,15 +108,18 @@ mod tests {
     #[test]
     fn other_profiles_stay() {
         let old = "[default]\nregion = eu-west-1\n\n[profile gantry]\nregion = x\nold = 1\n\n[profile work]\nregion = y\n";
-        let new = replace_section(old, "[profile gantry]", &[("region", "us-east-1")]);
+        let new = replace_section(old, "[profile gantry]", &[("region", &"us-east-1".into())]);
         assert_eq!(
             new,
             "[default]\nregion = eu-west-1\n\n[profile work]\nregion = y\n\n[profile gantry]\nregion = us-east-1\n"
         );
         assert_eq!(
-            replace_section(&new, "[profile gantry]", &[("region", "us-east-1")]),
+            replace_section(&new, "[profile gantry]", &[("region", &"us-east-1".into())]),
             new
         );
-        assert_eq!(replace_section("", "[a]", &[("b", "c")]), "[a]\nb = c\n");
+        assert_eq!(
+            replace_section("", "[a]", &[("b", &"c".into())]),
+            "[a]\nb = c\n"
+        );
     }
 }

@@ -43,6 +43,7 @@ impl World {
     pub async fn start_agent(&mut self) {
         let options = Options {
             endpoint: format!("http://{}", self.server.address),
+            trust: client::Trust::default(),
             cluster: "default".to_owned(),
             region: "us-east-1".to_owned(),
             capacity: Capacity::Serverless,
@@ -75,9 +76,9 @@ impl World {
         let _ = agent.await;
         self.server.forget();
         // What a process's end does at once takes its tasks a moment: letting go of the state.
-        let state = self.data_dir().join("agent-state");
+        let state = self.data_dir().join("agent.redb");
         for _ in 0..500 {
-            if engine_log::LogEngine::open(&state).is_ok() {
+            if engine_redb::RedbEngine::open(&state).is_ok() {
                 return;
             }
             self.clock.sleep(std::time::Duration::from_millis(10)).await;

@@ -25,6 +25,7 @@ const CHUNKS_IN_FLIGHT: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Puller {
     store: ImageStore,
+    authorities: Arc<[Vec<u8>]>,
     clock: Clock,
     /// Two images that are pulled at once may share a layer, which is fetched once.
     layers_in_work: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
@@ -57,9 +58,10 @@ struct RunConfig {
 }
 
 impl Puller {
-    pub(crate) fn new(store: ImageStore, clock: Clock) -> Self {
+    pub(crate) fn new(store: ImageStore, authorities: Vec<Vec<u8>>, clock: Clock) -> Self {
         Self {
             store,
+            authorities: authorities.into(),
             clock,
             layers_in_work: Arc::default(),
         }
@@ -70,7 +72,7 @@ impl Puller {
         request: PullRequest,
         progress: PullProgressSink,
     ) -> Result<Image, PullError> {
-        let repository = Arc::new(Repository::new(&request)?);
+        let repository = Arc::new(Repository::new(&request, &self.authorities)?);
         let resolved = repository.resolve().await?;
         let known = self
             .store

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
@@ -63,7 +63,11 @@ struct Index {
 }
 
 impl Repository {
-    pub(super) fn new(request: &PullRequest) -> Result<Self, PullError> {
+    /// `authorities` may have signed the registry's certificate, besides those of this machine; in PEM.
+    pub(super) fn new(
+        request: &PullRequest,
+        authorities: &[Vec<u8>],
+    ) -> Result<Self, PullError> {
         let invalid = |reason: String| PullError::InvalidReference {
             reference: request.reference.clone(),
             reason,
@@ -88,6 +92,13 @@ impl Repository {
             },
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(READ_TIMEOUT),
+            extra_root_certificates: authorities
+                .iter()
+                .map(|pem| Certificate {
+                    encoding: CertificateEncoding::Pem,
+                    data: pem.clone(),
+                })
+                .collect(),
             user_agent: concat!("gantry/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         });
