@@ -28,6 +28,16 @@ pub struct Node {
     ended: watch::Receiver<Option<String>>,
 }
 
+/// Containers, namespaces and control groups are root's to make.
+pub fn check_rights() -> anyhow::Result<()> {
+    if nix::unistd::Uid::effective().is_root() {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "a node needs root to run containers: run this with sudo, or run the control plane alone with `gantry server`"
+    ))
+}
+
 /// `gantry agent`.
 pub async fn run_until_signal(global: &Global, options: Agent) -> anyhow::Result<ExitCode> {
     let data = DataDirectory::new(global.data_dir.clone());
@@ -46,6 +56,7 @@ pub async fn run_until_signal(global: &Global, options: Agent) -> anyhow::Result
 
 impl Node {
     pub fn start(global: &Global, options: &Agent) -> anyhow::Result<Self> {
+        check_rights()?;
         let clock = Clock::system();
         let data = DataDirectory::new(global.data_dir.clone());
         let options = agent_options(global, options, &data, &clock)?;
@@ -146,6 +157,7 @@ fn agent_options(
     let network: Arc<dyn TaskNetworks> = Arc::new(network);
     Ok(agent::Options {
         endpoint,
+        trust: connect::trust(global, data)?,
         cluster: node.cluster.clone(),
         region: options.region.clone(),
         capacity: match node.capacity {
@@ -157,7 +169,6 @@ fn agent_options(
         data_dir: data.node(),
         join_credentials: if join.exists() {
             Some(connect::read_credentials(&join)?)
-        trust: connect::trust(global, data)?,
         } else {
             None
         },
@@ -172,24 +183,24 @@ fn agent_options(
 fn builtin_runtime(
     data: &DataDirectory,
     name: &str,
+    registry_authorities: Option<Vec<u8>>,
     clock: &Clock,
 ) -> anyhow::Result<BuiltinRuntime> {
     let directory = data.node().join("runtime");
     let mut options = BuiltinOptions::new(directory, clock.clone());
     options.group_root = name.to_owned();
+    options.registry_authorities.extend(registry_authorities);
     BuiltinRuntime::new(options)
         .context("the built-in runtime cannot start; `gantry doctor` looks for the cause")
 }
 
 fn network_options(cidr: &str, name: &str, clock: &Clock) -> anyhow::Result<NetworkOptions> {
     Ok(NetworkOptions {
-    registry_authorities: Option<Vec<u8>>,
         name: name.to_owned(),
         task_cidr: cidr
             .parse()
             .with_context(|| format!("--network-cidr: `{cidr}` is not like 172.31.0.0/16"))?,
         metadata_address: None,
-    options.registry_authorities.extend(registry_authorities);
         clock: clock.clone(),
     })
 }

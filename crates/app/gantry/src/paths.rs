@@ -40,7 +40,7 @@ impl DataDirectory {
     }
 
     pub fn state(&self) -> PathBuf {
-        self.0.join("state.redb")
+        self.0.join("state")
     }
 
     pub fn history(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use clock::Clock;
-use engine_redb::RedbEngine;
+use engine_log::LogEngine;
 use gateway::{Bound, Gateway, Listener, PrincipalPolicy, Tls};
 use history::History;
 use identity::{AccessKeyRecord, AccessKeys};
@@ -204,7 +204,7 @@ fn is_gantry(pid: u32) -> bool {
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
     let schema = Control::schema(Ecr::schema(Ecs::schema(Schema::new()))).view::<LiveTasks>();
-    let engine = RedbEngine::open(data.state())?;
+    let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
     Ok(store)
 }

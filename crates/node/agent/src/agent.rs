@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_redb::RedbEngine;
+use engine_log::LogEngine;
 use state::{StateError, Store};
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ use crate::telemetry::Telemetry;
 const INACTIVE_PAUSE: Duration = Duration::from_secs(3600);
 /// A connection that stood this long was a good one: the next failure starts with a short wait again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(60);
-const STATE_FILE: &str = "agent.redb";
+const STATE_DIRECTORY: &str = "agent-state";
 
 /// Runs an agent until `shutdown` resolves. Its containers go on without it.
 pub async fn run(
@@ -73,10 +73,10 @@ impl Agent {
         let data_dir = &options.data_dir;
         std::fs::create_dir_all(data_dir).map_err(|error| AgentError::file(data_dir, error))?;
         options.network.prepare().await?;
-        let state_file = data_dir.join(STATE_FILE);
+        let state_directory = data_dir.join(STATE_DIRECTORY);
         let opening = options
             .clock
-            .spawn_blocking(move || RedbEngine::open(state_file));
+            .spawn_blocking(move || LogEngine::open(state_directory));
         let engine = opening
             .await
             .map_err(|error| AgentError::file(data_dir, std::io::Error::other(error)))??;

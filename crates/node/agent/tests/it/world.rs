@@ -76,9 +76,9 @@ impl World {
         let _ = agent.await;
         self.server.forget();
         // What a process's end does at once takes its tasks a moment: letting go of the state.
-        let state = self.data_dir().join("agent.redb");
+        let state = self.data_dir().join("agent-state");
         for _ in 0..500 {
-            if engine_redb::RedbEngine::open(&state).is_ok() {
+            if engine_log::LogEngine::open(&state).is_ok() {
                 return;
             }
             self.clock.sleep(std::time::Duration::from_millis(10)).await;

@@ -177,8 +177,8 @@ impl Node {
         agent.abort();
         let _ = agent.await;
         self.server.forget_but_logs();
-        let state = self.directory.path().join("agent/agent.redb");
-        while engine_redb::RedbEngine::open(&state).is_err() {
+        let state = self.directory.path().join("agent/agent-state");
+        while engine_log::LogEngine::open(&state).is_err() {
             self.clock.sleep(Duration::from_millis(5)).await;
         }
     }
