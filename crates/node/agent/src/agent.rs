@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::api::{Api, PollEndpoints};
 use crate::backoff::Backoff;
+use crate::engine::image_cleanup;
 use crate::engine::image_reference::OwnRegistry;
 use crate::engine::images::Images;
 use crate::engine::tasks::Tasks;
@@ -39,6 +40,7 @@ pub async fn run(
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
         outcome = agent.work() => outcome,
+        () = image_cleanup::run(&agent.node) => Ok(()),
         error = agent.node.store.failed() => Err(error.into()),
     };
     agent.tasks.shut_down().await;

@@ -19,7 +19,7 @@ use crate::contract::{
 };
 use crate::disk::ContainerDirectory;
 use crate::error::{CreateError, ExecError, PullError, RuntimeError, StartError};
-use crate::image::{Image, PullProgressSink, PullRequest};
+use crate::image::{CollectedImages, Image, ImageCleanup, PullProgressSink, PullRequest};
 use crate::images::{ImageStore, Puller};
 use crate::spec::{ContainerSpec, TaskGroup};
 use launch::ShimProgram;
@@ -120,7 +120,32 @@ impl Runtime for BuiltinRuntime {
     }
 
     fn image(&self, reference: &str) -> Option<Image> {
-        self.inner.store.find(reference).map(|stored| stored.image)
+        let stored = self.inner.store.find(reference)?;
+        self.inner
+            .store
+            .touch(reference, self.inner.options.clock.now());
+        Some(stored.image)
+    }
+
+    fn collect_images(
+        &self,
+        in_use: Vec<String>,
+        cleanup: ImageCleanup,
+    ) -> BoxFuture<'_, Result<CollectedImages, RuntimeError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let (store, containers) = (inner.store.clone(), inner.containers());
+            let now = inner.options.clock.now();
+            let collected = inner.blocking(move || {
+                let mut kept = create::in_use(&containers)?;
+                kept.references.extend(in_use);
+                store.collect(&kept, &cleanup, now)
+            });
+            collected.await.map_err(|source| RuntimeError::Disk {
+                path: "image store".to_owned(),
+                source,
+            })
+        })
     }
 
     fn create_task_group(&self, group: TaskGroup) -> BoxFuture<'_, Result<(), CreateError>> {

@@ -7,7 +7,7 @@ use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CreateError, ExecError, PullError, RuntimeError, StartError};
-use crate::image::{Image, PullProgressSink, PullRequest};
+use crate::image::{CollectedImages, Image, ImageCleanup, PullProgressSink, PullRequest};
 use crate::spec::{ContainerSpec, TaskGroup};
 
 /// What the trait's methods answer.
@@ -24,6 +24,17 @@ pub trait Runtime: Send + Sync {
 
     /// The image as it was last pulled under this reference, if it is unpacked here.
     fn image(&self, reference: &str) -> Option<Image>;
+
+    /// Deletes images that neither a container nor one of these references needs, as `cleanup` says. A runtime whose
+    /// images are not its own deletes none.
+    fn collect_images(
+        &self,
+        in_use: Vec<String>,
+        cleanup: ImageCleanup,
+    ) -> BoxFuture<'_, Result<CollectedImages, RuntimeError>> {
+        let _ = (in_use, cleanup);
+        Box::pin(async { Ok(CollectedImages::default()) })
+    }
 
     /// Makes the task's control group, which bounds all containers of the task together.
     fn create_task_group(&self, group: TaskGroup) -> BoxFuture<'_, Result<(), CreateError>>;

@@ -26,6 +26,14 @@ pub enum PullError {
     },
     #[error("failed to extract layer {layer}: {reason}")]
     Unpack { layer: String, reason: String },
+    #[error(
+        "failed to extract layer {layer}: no space left on device: the file system of {path} has no free {what}"
+    )]
+    NoSpace {
+        layer: String,
+        path: String,
+        what: &'static str,
+    },
     #[error("the image has {layers} layers, more than the {limit} that can be mounted")]
     TooManyLayers { layers: usize, limit: usize },
     #[error("failed to resolve ref {reference}: unexpected answer of the registry: {reason}")]

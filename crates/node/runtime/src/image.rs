@@ -1,6 +1,7 @@
 //! What the agent says and hears about images.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,36 @@ impl std::fmt::Debug for RegistryAuth {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "RegistryAuth({})", self.username)
     }
+}
+
+/// When images that nothing uses are deleted. The defaults are those of ECS's agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageCleanup {
+    /// Since it was last wanted.
+    pub minimum_age: Duration,
+    /// Images that go for their age in one round; the oldest first.
+    pub at_most: usize,
+    /// From so much of the disk (or of its inodes) on, the next age counts, and there is no other bound.
+    pub pressure_percent: u8,
+    pub pressure_minimum_age: Duration,
+}
+
+impl Default for ImageCleanup {
+    fn default() -> Self {
+        Self {
+            minimum_age: Duration::from_secs(3600),
+            at_most: 5,
+            pressure_percent: 85,
+            pressure_minimum_age: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What was deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CollectedImages {
+    pub references: Vec<String>,
+    pub layers: usize,
 }
 
 /// How far a pull is.

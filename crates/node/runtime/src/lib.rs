@@ -25,7 +25,7 @@ pub use contract::{
 };
 pub use error::{CreateError, ExecError, PullError, RuntimeError, StartError};
 pub use image::{
-    Image, ImageConfig, PullProgress, PullProgressSink, PullRequest, RegistryAuth,
-    RegistryEndpoint, no_progress,
+    CollectedImages, Image, ImageCleanup, ImageConfig, PullProgress, PullProgressSink, PullRequest,
+    RegistryAuth, RegistryEndpoint, no_progress,
 };
 pub use spec::{ContainerSpec, Mount, Namespace, Role, Sandbox, TaskGroup, Tmpfs, Ulimit};

@@ -52,6 +52,12 @@ impl Images {
         }
     }
 
+    /// Every reference under which this image may be on the node.
+    pub fn references(&self, image: &str) -> Vec<String> {
+        let places = candidates(image, &self.puller.own);
+        places.into_iter().map(|place| place.reference).collect()
+    }
+
     /// The image, unpacked; or the reason that the container shows.
     pub async fn pull(&self, image: &str) -> Result<Image, String> {
         let pull = {

@@ -4,6 +4,7 @@ mod adopt;
 mod clean_up;
 mod driver;
 mod health;
+pub mod image_cleanup;
 pub mod image_reference;
 pub mod images;
 mod plan;

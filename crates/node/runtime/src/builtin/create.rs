@@ -12,12 +12,10 @@ use super::{Inner, is_valid_id};
 use crate::contract::{ContainerState, ContainerStatus, Exit};
 use crate::disk::{ContainerDirectory, Durability, read_json, remove_tree, write_json};
 use crate::error::{CreateError, RuntimeError};
+use crate::images::{ImageStore, InUse};
 use crate::process::ProcessIdentity;
 use crate::shim::{RunningState, StoredContainer};
 use crate::spec::{ContainerSpec, Role};
-
-/// Of an image without layers: overlayfs wants at least one.
-const EMPTY_LAYER: &str = "empty";
 
 impl Inner {
     pub(super) async fn create(self: Arc<Self>, spec: ContainerSpec) -> Result<(), CreateError> {
@@ -28,6 +26,7 @@ impl Inner {
             return Err(CreateError::InvalidSpec("no command specified".to_owned()));
         }
         let group = format!("{}/{}", self.task_group(&spec.task_id)?, spec.id);
+        let _kept = self.store.keep().await;
         let mut layers = match spec.role {
             Role::Sandbox(_) => Vec::new(),
             Role::Program => {
@@ -38,7 +37,7 @@ impl Inner {
             }
         };
         if layers.is_empty() {
-            layers.push(EMPTY_LAYER.to_owned());
+            layers.push(ImageStore::EMPTY_LAYER.to_owned());
         }
         let container = StoredContainer {
             spec,
@@ -79,6 +78,19 @@ pub(super) fn disk(directory: &ContainerDirectory, source: io::Error) -> Runtime
         path: directory.path().display().to_string(),
         source,
     }
+}
+
+/// What the containers on disk run on.
+pub(super) fn in_use(containers: &Path) -> io::Result<InUse> {
+    let mut in_use = InUse::default();
+    for entry in fs::read_dir(containers)? {
+        let directory = ContainerDirectory::new(entry?.path());
+        if let Some(container) = read_json::<StoredContainer>(&directory.container())? {
+            in_use.references.insert(container.spec.image);
+            in_use.layers.extend(container.layers);
+        }
+    }
+    Ok(in_use)
 }
 
 /// Where a container is, by its files and the processes they name.
@@ -143,8 +155,12 @@ pub(super) fn delete_unfinished(containers: &Path) -> io::Result<()> {
 fn write_container(directory: &ContainerDirectory, container: &StoredContainer) -> io::Result<()> {
     fs::create_dir(directory.path())?;
     let written = (|| {
-        let empty = container.layers_directory.join(EMPTY_LAYER);
-        if container.layers.iter().any(|layer| layer == EMPTY_LAYER) {
+        let empty = container.layers_directory.join(ImageStore::EMPTY_LAYER);
+        if container
+            .layers
+            .iter()
+            .any(|layer| layer == ImageStore::EMPTY_LAYER)
+        {
             make_directory(&empty)?;
         }
         for path in [directory.rootfs(), directory.upper(), directory.work()] {

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clock::Clock;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use nix::sys::statvfs::statvfs;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use super::download::Download;
 use super::registry::{Descriptor, Manifest, Repository};
 use super::store::{ImageStore, MAX_LAYERS, StoredImage, digest_of};
 use super::unpack;
@@ -72,6 +74,7 @@ impl Puller {
         request: PullRequest,
         progress: PullProgressSink,
     ) -> Result<Image, PullError> {
+        let _kept = self.store.keep().await;
         let repository = Arc::new(Repository::new(&request, &self.authorities)?);
         let resolved = repository.resolve().await?;
         let known = self
@@ -79,6 +82,7 @@ impl Puller {
             .find(&request.reference)
             .filter(|stored| stored.image.digest == resolved.digest);
         if let Some(stored) = known {
+            self.store.touch(&request.reference, self.clock.now());
             let layers = stored.layers.len();
             progress(PullProgress::Resolved {
                 digest: resolved.digest,
@@ -172,41 +176,19 @@ impl Puller {
         diff_id: String,
         progress: &PullProgressSink,
     ) -> Result<String, PullError> {
-        let mut stream = repository.blob(descriptor).await?;
         let (chunks, received) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let random = self.clock.random_hex(16);
         let expected = descriptor.digest.clone();
         let unpacking =
             self.blocking(move |store| unpack_layer(store, &random, received, &expected, &diff_id));
-        let receiving = async {
-            let mut received_bytes = 0;
-            while let Some(chunk) = stream.next().await {
-                if let Ok(bytes) = &chunk {
-                    received_bytes += bytes.len() as u64;
-                    let total_bytes = descriptor.size;
-                    progress(PullProgress::Layer {
-                        digest: descriptor.digest.clone(),
-                        received_bytes,
-                        total_bytes,
-                    });
-                }
-                let broken = chunk
-                    .as_ref()
-                    .err()
-                    .map(|error| repository.interrupted(error));
-                // Nobody takes it: unpacking failed, and says why.
-                let taken = chunks.send(chunk).await.is_ok();
-                if let Some(broken) = broken {
-                    return Err(broken);
-                }
-                if !taken {
-                    break;
-                }
-            }
-            drop(chunks);
-            Ok(())
+        let download = Download {
+            repository,
+            descriptor,
+            clock: &self.clock,
+            chunks,
+            progress,
         };
-        let (unpacked, received) = futures_util::future::join(unpacking, receiving).await;
+        let (unpacked, received) = futures_util::future::join(unpacking, download.run()).await;
         received?;
         let name = unpacked??;
         progress(PullProgress::Unpacked {
@@ -271,7 +253,9 @@ fn unpack_layer(
     expected: &str,
     diff_id: &str,
 ) -> Result<String, PullError> {
-    let directory = store.new_directory(random).map_err(|error| disk(&error))?;
+    let directory = store.new_directory(random).map_err(|error| {
+        no_space(&error, expected, &store.layers_directory()).unwrap_or_else(|| disk(&error))
+    })?;
     let unpacked = unpack_verified(store, &directory, chunks, expected, diff_id);
     if unpacked.is_err() {
         // What cannot be deleted now is deleted at the next start.
@@ -294,15 +278,36 @@ fn unpack_verified(
         },
         directory,
     )
-    .map_err(|error| PullError::Unpack {
-        layer: expected.to_owned(),
-        reason: with_causes(&error),
+    .map_err(|error| {
+        no_space(&error, expected, directory).unwrap_or_else(|| PullError::Unpack {
+            layer: expected.to_owned(),
+            reason: with_causes(&error),
+        })
     })?;
     compare("layer", expected, &digests.compressed)?;
     compare("layer's diff_id", diff_id, &digests.uncompressed)?;
     store
         .adopt_layer(diff_id, directory)
         .map_err(|error| disk(&error))
+}
+
+/// A full disk is an operator's everyday; it is said in so many words, blocks and inodes apart.
+fn no_space(error: &io::Error, layer: &str, directory: &Path) -> Option<PullError> {
+    let is_full = matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    );
+    let what = match statvfs(directory) {
+        Ok(file_system) if file_system.files() > 0 && file_system.files_available() == 0 => {
+            "inodes"
+        }
+        _ => "space",
+    };
+    is_full.then(|| PullError::NoSpace {
+        layer: layer.to_owned(),
+        path: directory.display().to_string(),
+        what,
+    })
 }
 
 fn compare(what: &str, expected: &str, actual: &str) -> Result<(), PullError> {

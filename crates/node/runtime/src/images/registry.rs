@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
+use oci_client::client::{
+    BlobResponse, Certificate, CertificateEncoding, ClientConfig, ClientProtocol,
+};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
@@ -64,10 +66,7 @@ struct Index {
 
 impl Repository {
     /// `authorities` may have signed the registry's certificate, besides those of this machine; in PEM.
-    pub(super) fn new(
-        request: &PullRequest,
-        authorities: &[Vec<u8>],
-    ) -> Result<Self, PullError> {
+    pub(super) fn new(request: &PullRequest, authorities: &[Vec<u8>]) -> Result<Self, PullError> {
         let invalid = |reason: String| PullError::InvalidReference {
             reference: request.reference.clone(),
             reason,
@@ -176,6 +175,25 @@ impl Repository {
         stream.map_err(|error| self.explain(error))
     }
 
+    /// A blob from `offset` on, and how many bytes come before that although they were not asked for.
+    pub(super) async fn blob_from(
+        &self,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<(oci_client::client::SizedStream, u64), PullError> {
+        if offset == 0 {
+            return Ok((self.blob(descriptor).await?, 0));
+        }
+        let answer = self
+            .client
+            .pull_blob_stream_partial(&self.reference, descriptor.digest.as_str(), offset, None)
+            .await;
+        match answer.map_err(|error| self.explain(error))? {
+            BlobResponse::Partial(stream) => Ok((stream, 0)),
+            BlobResponse::Full(stream) => Ok((stream, offset)),
+        }
+    }
+
     pub(super) fn interrupted(&self, error: &std::io::Error) -> PullError {
         PullError::Unreachable {
             reference: self.asked_for.clone(),
@@ -223,6 +241,14 @@ impl Repository {
             } => PullError::Unauthorized {
                 reference,
                 reason: message,
+            },
+            OciDistributionError::ServerError {
+                code: code @ (429 | 500..=599),
+                message,
+                ..
+            } => PullError::Unreachable {
+                reference,
+                reason: format!("{code}: {message}"),
             },
             OciDistributionError::AuthenticationFailure(reason) => {
                 PullError::Unauthorized { reference, reason }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data>/images/layers/<name>/       a layer's files, whiteouts as overlayfs wants them
-//!               layers/<name>.json   its whole digest; written last, so a layer without it is not there
+//!               layers/<name>.json   its whole digest; written last, when the files are synced: without it no layer
 //!               references/<hash>.json
 //!               unpacking/<random>/  thrown away at start
 //! ```
@@ -15,9 +15,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use nix::unistd::syncfs;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::disk::{Durability, read_json, remove_tree, write_json};
 use crate::image::Image;
@@ -32,6 +35,8 @@ const SHA256_PREFIX: &str = "sha256:";
 #[derive(Debug, Clone)]
 pub(crate) struct ImageStore {
     root: PathBuf,
+    /// Read by who needs that nothing goes, written by who deletes.
+    gate: Arc<RwLock<()>>,
 }
 
 /// An image and where its layers are.
@@ -50,7 +55,10 @@ struct LayerRecord {
 impl ImageStore {
     /// Opens the store and throws away what an earlier process had not finished.
     pub(crate) fn open(root: PathBuf) -> io::Result<Self> {
-        let store = Self { root };
+        let store = Self {
+            root,
+            gate: Arc::default(),
+        };
         remove_tree(&store.unpacking())?;
         for directory in [
             store.layers_directory(),
@@ -60,6 +68,19 @@ impl ImageStore {
             fs::create_dir_all(directory)?;
         }
         Ok(store)
+    }
+
+    /// Of an image without layers: overlayfs wants at least one.
+    pub(crate) const EMPTY_LAYER: &str = "empty";
+
+    /// Nothing is deleted as long as the answer is held.
+    pub(crate) async fn keep(&self) -> RwLockReadGuard<'_, ()> {
+        self.gate.read().await
+    }
+
+    /// `None` when somebody needs that nothing goes. Never waits, because who waits to write holds up all who read.
+    pub(super) fn try_alone(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        self.gate.try_write().ok()
     }
 
     pub(crate) fn layers_directory(&self) -> PathBuf {
@@ -117,6 +138,8 @@ impl ImageStore {
         // Without its record a directory is what a process left that was killed between the two steps below.
         remove_tree(&directory)?;
         fs::rename(unpacked, &directory)?;
+        // The record says that the layer is whole, so its files must be on the disk before.
+        syncfs(fs::File::open(&directory)?)?;
         write_json(
             &self.record_path(&name),
             &LayerRecord {
@@ -127,7 +150,7 @@ impl ImageStore {
         Ok(name)
     }
 
-    fn references(&self) -> PathBuf {
+    pub(super) fn references(&self) -> PathBuf {
         self.root.join("references")
     }
 
@@ -135,12 +158,12 @@ impl ImageStore {
         self.root.join("unpacking")
     }
 
-    fn reference_path(&self, reference: &str) -> PathBuf {
+    pub(super) fn reference_path(&self, reference: &str) -> PathBuf {
         let hash = hex(digest(&SHA256, reference.as_bytes()).as_ref());
         self.references().join(format!("{hash}.json"))
     }
 
-    fn record_path(&self, name: &str) -> PathBuf {
+    pub(super) fn record_path(&self, name: &str) -> PathBuf {
         self.layers_directory().join(format!("{name}.json"))
     }
 }

@@ -1,8 +1,13 @@
 //! Pulling.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use runtime::{ContainerSpec, PullError, PullProgress, RegistryEndpoint, Runtime, no_progress};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use runtime::{
+    CollectedImages, ContainerSpec, ImageCleanup, PullError, PullProgress, RegistryEndpoint,
+    Runtime, no_progress,
+};
 
 use crate::fixture::{Fixture, open, pull_request, registry};
 use crate::registry::Registry;
@@ -144,6 +149,129 @@ async fn bytes_that_are_not_what_was_promised_are_refused() {
         0,
         "half a layer is left"
     );
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let registry = Registry::start();
+    registry.cuts.store(3, std::sync::atomic::Ordering::SeqCst);
+    let data = tempfile::tempdir().unwrap();
+    let runtime = open(data.path(), "gantry-test-unused");
+    runtime
+        .pull(pull_request(&registry.image()), no_progress())
+        .await
+        .unwrap();
+    let resumed_at = registry.resumed_at.lock().unwrap().clone();
+    assert_eq!(resumed_at.len(), 3, "{resumed_at:?}");
+    assert!(
+        resumed_at.is_sorted_by(|a, b| a < b),
+        "each went on behind the last: {resumed_at:?}"
+    );
+}
+
+#[tokio::test]
+async fn images_that_nothing_uses_go() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let other = Registry::start();
+    let runtime = &fixture.runtime;
+    runtime
+        .pull(pull_request(&other.image()), no_progress())
+        .await
+        .unwrap();
+    let at_once = ImageCleanup {
+        minimum_age: Duration::ZERO,
+        at_most: 10,
+        pressure_percent: 100,
+        pressure_minimum_age: Duration::ZERO,
+    };
+    let nothing = runtime
+        .collect_images(vec![], ImageCleanup::default())
+        .await
+        .unwrap();
+    assert_eq!(nothing, CollectedImages::default(), "they are too young");
+    let wanted = vec![other.image(), fixture.image.clone()];
+    let nothing = runtime.collect_images(wanted, at_once).await.unwrap();
+    assert_eq!(nothing, CollectedImages::default(), "they are wanted");
+
+    runtime
+        .create(fixture.shell("c", "cat /data/seen"))
+        .await
+        .unwrap();
+    let one = runtime.collect_images(vec![], at_once).await.unwrap();
+    let expected = CollectedImages {
+        references: vec![other.image()],
+        layers: 0,
+    };
+    assert_eq!(one, expected, "a container uses the other, and all layers");
+    runtime.start("c").await.unwrap();
+    assert_eq!(fixture.wait("c").await.code, 0);
+    runtime.remove("c").await.unwrap();
+
+    let pressed = ImageCleanup {
+        minimum_age: Duration::from_secs(3600),
+        pressure_percent: 0,
+        ..at_once
+    };
+    let last = runtime.collect_images(vec![], pressed).await.unwrap();
+    let expected = CollectedImages {
+        references: vec![fixture.image.clone()],
+        layers: 2,
+    };
+    assert_eq!(last, expected, "the disk counts as full");
+    assert_eq!(runtime.image(&fixture.image), None);
+    runtime
+        .pull(pull_request(&fixture.image), no_progress())
+        .await
+        .unwrap();
+    assert_eq!(
+        fixture
+            .run(fixture.shell("again", "cat /data/seen"))
+            .await
+            .1,
+        "new\n"
+    );
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_in_so_many_words() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let registry = Registry::start();
+    for (options, missing) in [("size=1m", "space"), ("nr_inodes=14", "inodes")] {
+        let data = tempfile::tempdir().unwrap();
+        let flags = MsFlags::empty();
+        mount(
+            Some("tmpfs"),
+            data.path(),
+            Some("tmpfs"),
+            flags,
+            Some(options),
+        )
+        .unwrap();
+        let runtime = open(data.path(), "gantry-test-unused");
+        let pulled = runtime
+            .pull(pull_request(&registry.image()), no_progress())
+            .await;
+        let left = std::fs::read_dir(data.path().join("images/unpacking"))
+            .unwrap()
+            .count();
+        drop(runtime);
+        umount2(data.path(), MntFlags::MNT_DETACH).unwrap();
+        let error = pulled.unwrap_err();
+        assert!(
+            matches!(&error, PullError::NoSpace { what, .. } if *what == missing),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("no space left on device"));
+        assert_eq!(left, 0, "half a layer is left");
+    }
 }
 
 #[tokio::test]
