@@ -40,7 +40,7 @@ struct World {
 impl World {
     async fn open(directory: &Path) -> Self {
         let clock = Clock::system();
-        let engine = engine_redb::RedbEngine::open(directory.join("state.redb")).expect("opens");
+        let engine = engine_log::LogEngine::open(directory.join("state")).expect("opens");
         let schema = Ecr::schema(Schema::new());
         let store = Store::open(Arc::new(engine), schema, clock.clone())
             .await
