@@ -21,6 +21,12 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
 /// So many tasks in a row that never ran are worth an event.
 const IMPAIRED_AFTER: i32 = 3;
+/// A task that ended by itself sooner than this after its start hardly ran.
+const SHORT_RUN: Duration = Duration::from_secs(10);
+/// So many short runs in a row, and further starts are paced: a loop of crashes must not keep the nodes busy.
+const PACED_AFTER: i32 = 3;
+const FIRST_PACE: Duration = Duration::from_secs(1);
+const LONGEST_PACE: Duration = Duration::from_secs(10);
 
 /// A service as the tables show it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,9 @@ pub struct DeploymentView {
     /// Tasks in a row that stopped without ever RUNNING.
     pub failed_tasks: i32,
     pub last_failure: Option<UnixMillis>,
+    /// Tasks in a row that ran, and ended by themselves at once.
+    pub short_runs: i32,
+    pub last_short_run: Option<UnixMillis>,
     /// No node took its last task.
     pub without_room: bool,
 }
@@ -54,6 +63,8 @@ pub struct TaskView {
     pub status: TaskStatus,
     /// Somebody asked it to stop.
     pub stopping: bool,
+    /// Its node is DRAINING: it is to be replaced elsewhere.
+    pub draining: bool,
     pub has_health_check: bool,
     pub health: HealthStatus,
     pub availability_zone: Option<String>,
@@ -108,6 +119,10 @@ pub enum Wait {
     Throttled {
         failed_tasks: i32,
     },
+    /// Launches are paced because tasks end as soon as they run.
+    Paced {
+        short_runs: i32,
+    },
 }
 
 /// The number of tasks that must stay healthy, and the number that may be RUNNING or PENDING.
@@ -137,6 +152,22 @@ pub fn launch_delay(failed_tasks: i32) -> Duration {
     }
 }
 
+/// How long after the end of its last short run a deployment may start tasks again. AWS restarts without a pause; on
+/// machines of one's own a crash loop at full speed is felt by everything beside it.
+pub fn pace(short_runs: i32) -> Duration {
+    match u32::try_from(short_runs - PACED_AFTER) {
+        Err(_) => Duration::ZERO,
+        Ok(more) => FIRST_PACE
+            .saturating_mul(1 << more.min(10))
+            .min(LONGEST_PACE),
+    }
+}
+
+/// Whether a task that ended by itself hardly ran. One that was over before anyone heard of its start did not.
+pub fn is_short_run(started: Option<UnixMillis>, ended: UnixMillis) -> bool {
+    started.is_none_or(|started| ended.since(started) < SHORT_RUN)
+}
+
 /// Whether the service is "unable to consistently start tasks".
 pub fn is_impaired(failed_tasks: i32) -> bool {
     failed_tasks >= IMPAIRED_AFTER
@@ -162,7 +193,7 @@ pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
 struct Counts<'a> {
     lower: i32,
     upper: i32,
-    /// Of the primary deployment, and of all others.
+    /// Of the primary deployment, and those to be replaced: of all others, and on nodes that drain.
     new: Vec<&'a TaskView>,
     old: Vec<&'a TaskView>,
     new_healthy: i32,
@@ -178,7 +209,8 @@ impl<'a> Counts<'a> {
             service.maximum_percent,
         );
         let active = service.tasks.iter().filter(|task| !task.stopping);
-        let (new, old): (Vec<_>, Vec<_>) = active.partition(|task| task.deployment_id == primary);
+        let (new, old): (Vec<_>, Vec<_>) =
+            active.partition(|task| task.deployment_id == primary && !task.draining);
         let new_healthy = count(&new, TaskView::is_healthy);
         Self {
             lower,
@@ -332,18 +364,31 @@ fn plan_starts(
         }
         return;
     }
-    let allowed = primary
-        .last_failure
-        .map(|at| at + launch_delay(primary.failed_tasks))
-        .filter(|allowed| *allowed > now && primary.failed_tasks > 0);
-    match allowed {
-        Some(allowed) => {
+    match primary.pause(now) {
+        Some((allowed, wait)) => {
             plan.look_again = Some(allowed);
-            plan.waits_for.push(Wait::Throttled {
-                failed_tasks: primary.failed_tasks,
-            });
+            plan.waits_for.push(wait);
         }
         None => plan.start = start,
+    }
+}
+
+impl DeploymentView {
+    /// Until when it may start nothing, and why.
+    fn pause(&self, now: UnixMillis) -> Option<(UnixMillis, Wait)> {
+        let (failed_tasks, short_runs) = (self.failed_tasks, self.short_runs);
+        let throttled = self.last_failure.filter(|_| failed_tasks > 0);
+        let throttled = throttled.map(|at| {
+            let allowed = at + launch_delay(failed_tasks);
+            (allowed, Wait::Throttled { failed_tasks })
+        });
+        let paced = self.last_short_run.map(|at| {
+            let allowed = at + pace(short_runs);
+            (allowed, Wait::Paced { short_runs })
+        });
+        let both = throttled.into_iter().chain(paced);
+        both.filter(|(allowed, _)| *allowed > now)
+            .max_by_key(|(allowed, _)| *allowed)
     }
 }
 

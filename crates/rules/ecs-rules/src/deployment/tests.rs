@@ -21,6 +21,8 @@ fn deployment(id: &str) -> DeploymentView {
         completed: false,
         failed_tasks: 0,
         last_failure: None,
+        short_runs: 0,
+        last_short_run: None,
         without_room: false,
     }
 }
@@ -31,6 +33,7 @@ fn task(key: &str, deployment: &str, status: TaskStatus) -> TaskView {
         deployment_id: deployment.into(),
         status,
         stopping: false,
+        draining: false,
         has_health_check: false,
         health: HealthStatus::Unknown,
         availability_zone: None,
@@ -190,6 +193,61 @@ fn launches_are_delayed_more_and_more() {
 }
 
 #[test]
+fn a_crash_loop_is_paced_and_a_lone_crash_is_not() {
+    let mut service = view(1, 100, 200);
+    service.deployments[0].short_runs = 2;
+    service.deployments[0].last_short_run = Some(UnixMillis(10_000));
+    assert_eq!(plan(&service, UnixMillis(10_000)).start, 1);
+    service.deployments[0].short_runs = 3;
+    let early = plan(&service, UnixMillis(10_999));
+    assert_eq!(
+        (early.start, early.look_again),
+        (0, Some(UnixMillis(11_000)))
+    );
+    assert_eq!(early.to_string(), "waits: 3 tasks in a row ended at once");
+    assert_eq!(plan(&service, UnixMillis(11_000)).start, 1);
+    assert_eq!(pace(4), Duration::from_secs(2));
+    assert_eq!(pace(i32::MAX), Duration::from_secs(10));
+    assert_eq!(pace(i32::MIN + 3), Duration::ZERO);
+    assert!(is_short_run(Some(UnixMillis(0)), UnixMillis(9_999)));
+    assert!(is_short_run(None, UnixMillis(0)));
+    assert!(!is_short_run(Some(UnixMillis(0)), UnixMillis(10_000)));
+}
+
+#[test]
+fn tasks_on_a_draining_node_are_replaced_within_the_percentages() {
+    let mut service = view(2, 100, 200);
+    service.deployments[0].completed = true;
+    service.tasks = running("t", "new", 2);
+    service.tasks[0].draining = true;
+    assert_eq!(planned(&service), "start 1; waits: 1 to start");
+    service.tasks.push(task("n", "new", TaskStatus::Pending));
+    assert_eq!(planned(&service), "waits: 1 to start");
+    service.tasks[2].status = TaskStatus::Running;
+    assert_eq!(planned(&service), "stop t0 (scaling); waits: 1 to stop");
+    service.tasks.remove(0);
+    assert_eq!(planned(&service), "steady");
+
+    let mut service = view(2, 50, 100);
+    service.tasks = running("t", "new", 2);
+    service.tasks[0].draining = true;
+    service.tasks[1].draining = true;
+    let stop_first = plan(&service, UnixMillis(0));
+    assert_eq!((stop_first.stop.len(), stop_first.start), (1, 1));
+}
+
+#[test]
+fn pending_tasks_on_a_draining_node_stop_at_once() {
+    let mut service = view(1, 100, 200);
+    service.tasks = vec![task("t", "new", TaskStatus::Pending)];
+    service.tasks[0].draining = true;
+    assert_eq!(
+        planned(&service),
+        "start 1; stop t (scaling); waits: 1 to start; waits: 1 to stop"
+    );
+}
+
+#[test]
 fn a_draining_service_ends_when_its_tasks_are_gone() {
     let mut service = view(2, 100, 200);
     service.draining = true;
@@ -207,6 +265,7 @@ enum Event {
     Advance(usize),
     Fail(usize),
     Sicken(usize),
+    Drain(usize),
     Scale(i32),
     NewDeployment,
 }
@@ -216,6 +275,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (0..20_usize).prop_map(Event::Advance),
         1 => (0..20_usize).prop_map(Event::Fail),
         1 => (0..20_usize).prop_map(Event::Sicken),
+        1 => (0..20_usize).prop_map(Event::Drain),
         1 => (0..8_i32).prop_map(Event::Scale),
         1 => Just(Event::NewDeployment),
     ]
@@ -313,6 +373,7 @@ impl World {
             _ if count == 0 => {}
             Event::Advance(choice) => self.advance(choice % count),
             Event::Fail(choice) => drop(self.service.tasks.remove(choice % count)),
+            Event::Drain(choice) => self.service.tasks[choice % count].draining = true,
             Event::Sicken(choice) => {
                 let task = &mut self.service.tasks[choice % count];
                 if task.has_health_check && task.status == TaskStatus::Running {

@@ -49,6 +49,9 @@ impl fmt::Display for Wait {
             Self::TasksToStart(count) => write!(formatter, "{count} to start"),
             Self::TasksToStop(count) => write!(formatter, "{count} to stop"),
             Self::Percentages => formatter.write_str("minimumHealthyPercent and maximumPercent"),
+            Self::Paced { short_runs } => {
+                write!(formatter, "{short_runs} tasks in a row ended at once")
+            }
             Self::Throttled { failed_tasks } => {
                 write!(formatter, "{failed_tasks} tasks in a row did not start")
             }
