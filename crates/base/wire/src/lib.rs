@@ -7,6 +7,7 @@
 
 mod access;
 pub mod cbor;
+mod common_errors;
 mod debug;
 mod document;
 mod error;

@@ -29,12 +29,15 @@ pub(crate) fn read_into(
     form::read_into(shape, protocol, parameters(request))
 }
 
+/// Whether a request has a form as its body.
+pub(crate) fn is_form(request: &HttpRequest<'_>) -> bool {
+    let content_type = request.header("content-type");
+    content_type.starts_with("application/x-www-form-urlencoded")
+}
+
 /// From the body of a form and from the query string; other bodies are no parameters.
 fn parameters<'a>(request: &HttpRequest<'a>) -> impl Iterator<Item = (String, String)> + use<'a> {
-    let is_form = request
-        .header("content-type")
-        .starts_with("application/x-www-form-urlencoded");
-    let body = if is_form {
+    let body = if is_form(request) {
         std::str::from_utf8(request.body).unwrap_or_default()
     } else {
         ""

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use http::{HeaderMap, Method};
 
 use crate::{
-    AnyShape, DecodeError, Error, OperationSchema, Protocol, ServiceSchema, Shape, cbor, json,
-    json_rpc, query, rest, rpc_cbor,
+    AnyShape, DecodeError, Error, OperationSchema, Protocol, ServiceSchema, Shape, cbor,
+    common_errors, json, json_rpc, query, rest, rpc_cbor,
 };
 
 /// A request whose body has been read (the gateway bounds it to [`limits::WIRE_BODY_BYTES`]).
@@ -90,12 +90,31 @@ impl Router {
         if request.header("smithy-protocol") == "rpc-v2-cbor" {
             return self.by_name(rpc_cbor::names(request.path), Protocol::RpcV2Cbor);
         }
-        if !self.forms.is_empty()
-            && let Some((action, version)) = query::action(request)
-        {
+        if let Some((action, version)) = query::action(request) {
             return self.by_action(&action, &version, request);
         }
+        if query::is_form(request) {
+            let message = "The request is missing an action or a required parameter.";
+            return Err(Unrouted {
+                protocol: self.form_protocol("", request),
+                error: Error::client("MissingAction", message),
+            });
+        }
         self.by_path(request)
+    }
+
+    /// Query or EC2, of a form that means no operation: by its version or by whom it is signed for.
+    fn form_protocol(&self, version: &str, request: &HttpRequest<'_>) -> Protocol {
+        let signed_for = signing_name(request);
+        let is_ec2 = |service: &&&ServiceSchema| service.protocols.contains(&Protocol::Ec2);
+        let meant = self.forms.iter().filter(is_ec2).any(|service| {
+            service.api_version == version || signed_for == Some(service.signing_name)
+        });
+        if meant {
+            Protocol::Ec2
+        } else {
+            Protocol::Query
+        }
     }
 
     fn by_name(&self, names: Option<(&str, &str)>, protocol: Protocol) -> Result<Routed, Unrouted> {
@@ -129,9 +148,13 @@ impl Router {
             .filter_map(|service| Some((*service, service.operation(action)?)))
             .max_by_key(|(service, _)| signed_for == Some(service.signing_name));
         let Some((service, operation)) = found else {
-            let message = format!("The action {action} is not valid for this web service.");
+            let protocol = self.form_protocol(version, request);
+            let message = match protocol {
+                Protocol::Ec2 => format!("The action {action} is not valid for this web service."),
+                _ => format!("Could not find operation {action} for version {version}"),
+            };
             return Err(Unrouted {
-                protocol: Protocol::Query,
+                protocol,
                 error: Error::client("InvalidAction", message),
             });
         };
@@ -149,6 +172,7 @@ impl Router {
 
     fn by_path(&self, request: &HttpRequest<'_>) -> Result<Routed, Unrouted> {
         let signed_for = signing_name(request);
+        let host = request.header("host");
         let operations = self.paths.iter().flat_map(|service| {
             service
                 .operations
@@ -159,31 +183,55 @@ impl Router {
             .filter(|(_, operation)| operation.method == request.method.as_str())
             .filter(|(_, operation)| rest::match_path(operation.uri, request.path).is_some())
             .filter(|(_, operation)| rest::match_query(operation.uri, request.query))
-            // Services share paths such as /tags/{arn}; fewer labels and more of the query are the closer match.
+            // Services share paths such as /tags/{arn}; a host prefix that fits, fewer labels and more of the query
+            // are the closer match. A prefix that is missing is no error: clients can be told to leave it away.
             .max_by_key(|(service, operation)| {
                 let literal = operation.uri.len() - labels_length(operation.uri);
                 (
                     signed_for == Some(service.signing_name),
+                    host_fit(operation, host),
                     operation.uri.contains('?'),
                     literal,
                 )
             });
-        let (service, operation) = found.ok_or_else(|| {
-            let protocol = if self.paths.is_empty() {
-                Protocol::Json11
-            } else {
-                Protocol::RestJson
-            };
-            Unrouted {
-                protocol,
-                error: unknown_operation(),
-            }
+        let (service, operation) = found.ok_or_else(|| Unrouted {
+            protocol: unrouted_protocol(request),
+            error: unknown_operation(),
         })?;
         Ok(Routed {
             service,
             operation,
             protocol: Protocol::RestJson,
         })
+    }
+}
+
+/// How well a host fits: best `data-gantry.localhost` for an operation with the prefix `data-`, worst another host for
+/// it. A label in a prefix stands for anything.
+fn host_fit(operation: &OperationSchema, host: &str) -> u8 {
+    let Some(prefix) = operation.host_prefix else {
+        return 1;
+    };
+    let literal = prefix.split('{').next().unwrap_or_default();
+    let ending = prefix.rsplit('}').next().unwrap_or_default();
+    let Some((start, rest)) = host.split_at_checked(literal.len()) else {
+        return 0;
+    };
+    let ends = literal.len() == prefix.len() || rest.contains(ending);
+    if start.eq_ignore_ascii_case(literal) && ends {
+        2
+    } else {
+        0
+    }
+}
+
+/// What a request that means no operation can read: JSON where it sent that or nothing in particular.
+fn unrouted_protocol(request: &HttpRequest<'_>) -> Protocol {
+    let content_type = request.header("content-type");
+    if content_type.starts_with("application/x-amz-json") || request.path == "/" {
+        json_rpc::protocol_of(content_type)
+    } else {
+        Protocol::RestJson
     }
 }
 
@@ -272,6 +320,8 @@ fn respond_error(
     service: Option<&'static ServiceSchema>,
 ) -> HttpResponse {
     let query_compatible = service.is_some_and(|service| service.query_compatible);
+    let error = common_errors::in_protocol(error, protocol);
+    let error = error.as_ref();
     match protocol {
         Protocol::Json10 | Protocol::Json11 => {
             json_rpc::failure(protocol, id, error, query_compatible)

@@ -43,6 +43,7 @@ impl<'a> Frame<'a> {
             .split("\r\n")
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim(), value.trim()))
+            .filter(|(name, _)| is_header_name(name))
             .collect();
         Self { headers, payload }
     }
@@ -65,6 +66,12 @@ impl<'a> Frame<'a> {
     pub fn message(&self) -> Result<Message, LinkError> {
         Message::parse(self.payload)
     }
+}
+
+/// What is no name of HTTP's could be taken for the beginning of an envelope when it is written again.
+fn is_header_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token)
 }
 
 #[cfg(test)]
@@ -104,6 +111,13 @@ mod tests {
         assert_eq!(Frame::parse(&text), frame);
         assert_eq!(Frame::parse(&text).message().unwrap(), message);
         assert_eq!(Frame::parse(&envelope).message().unwrap(), message);
+    }
+
+    #[test]
+    fn what_is_no_header_is_left_out() {
+        let frame = Frame::parse("x\r\n{\"a: b\r\nHost: y\r\n\r\n{}");
+        assert_eq!(frame.headers, [("Host", "y")]);
+        assert_eq!(Frame::parse(&frame.encode()), frame);
     }
 
     #[test]
