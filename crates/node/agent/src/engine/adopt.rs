@@ -7,9 +7,12 @@ use runtime::{ContainerState, ContainerStatus};
 
 use super::driver::Driver;
 use super::rules::Phase;
+use super::sandbox;
 
 /// The reason of a container whose end nobody saw.
 pub const LOST_REASON: &str = "ContainerVanishedError: the container ended while the node's agent was away, and how it ended is not known";
+
+const SANDBOX_LOST_REASON: &str = "ResourceInitializationError: what the task's containers shared ended while the node's agent was away";
 
 /// The reason when the whole machine went. Also of a container that waited to be started: whether it was, is not known,
 /// and a task must not run twice.
@@ -23,8 +26,20 @@ impl Driver {
         found: &mut BTreeMap<String, ContainerStatus>,
         network_namespace: Option<PathBuf>,
     ) {
+        let sandbox = found.remove(&sandbox::id(&self.record.id));
+        self.has_sandbox = sandbox.is_some_and(|of| matches!(of.state, ContainerState::Running(_)));
         for index in 0..self.containers.len() {
             self.adopt_container(index, found).await;
+        }
+        let begun = self.record.containers.iter();
+        let begun = begun.filter(|container| container.started_at.is_some());
+        let goes_on = self.record.status != super::rules::TaskStatus::Stopped;
+        if goes_on && sandbox::is_needed(&self.task) && !self.has_sandbox && begun.count() > 0 {
+            // Containers that are to come would not share with those that are there.
+            self.record
+                .reason
+                .get_or_insert(SANDBOX_LOST_REASON.to_owned());
+            self.view.stop_wanted = true;
         }
         let waits = |phase: Phase| phase == Phase::Waiting;
         if self.record.status != super::rules::TaskStatus::Stopped

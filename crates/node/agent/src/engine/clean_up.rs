@@ -6,6 +6,7 @@ use std::time::Duration;
 use state::StateError;
 
 use super::driver::Driver;
+use super::sandbox;
 use super::spec::container_id;
 use crate::node::Node;
 use crate::records::{LogCursorRecord, TaskRecord};
@@ -69,6 +70,9 @@ pub fn container_ids(record: &TaskRecord) -> Vec<String> {
         ids.extend(
             (0..=known.restarts).map(|restarts| container_id(&record.id, index, name, restarts)),
         );
+    }
+    if sandbox::is_needed(&record.payload) {
+        ids.push(sandbox::id(&record.id));
     }
     ids
 }

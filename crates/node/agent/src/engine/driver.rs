@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::health::HealthCount;
 use super::plan::TaskPlan;
-use super::prepare::{self, Prepared};
+use super::prepare::{self, PrepareOrder, Prepared};
 use super::report::Report;
 use super::rules::{self, Action, Health, Phase, TaskStatus, TaskView};
 use super::settings::{LogTarget, Settings, SettingsError};
@@ -45,6 +45,8 @@ pub struct Driver {
     pub(super) containers: Vec<Live>,
     pub(super) prepared: Option<Prepared>,
     preparing: bool,
+    /// An earlier agent's sandbox runs.
+    pub(super) has_sandbox: bool,
     pub(super) work: FuturesUnordered<Work>,
     durable: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
@@ -107,6 +109,7 @@ impl Driver {
             stop,
             prepared: None,
             preparing: false,
+            has_sandbox: false,
             work: FuturesUnordered::new(),
             reported: None,
             reporting: None,
@@ -130,18 +133,20 @@ impl Driver {
     }
 
     pub(super) fn begin_preparing(&mut self, existing: Option<std::path::PathBuf>) {
-        let hosts = self
+        let settings = self
             .containers
             .iter()
-            .map(|live| live.settings.as_ref().map(|of| of.host.clone()))
-            .map(Result::unwrap_or_default);
-        let preparing = prepare::prepare(
-            Arc::clone(&self.node),
-            self.record.id.clone(),
-            Arc::clone(&self.task),
-            hosts.collect(),
-            existing,
-        );
+            .map(|live| live.settings.clone().unwrap_or_default());
+        let order = PrepareOrder {
+            node: Arc::clone(&self.node),
+            task_id: self.record.id.clone(),
+            task: Arc::clone(&self.task),
+            settings: settings.collect(),
+            network_namespace: existing,
+            has_sandbox: self.has_sandbox,
+            durable: self.durable.clone(),
+        };
+        let preparing = prepare::prepare(order);
         self.preparing = true;
         self.work.push(Box::pin(
             async move { Some(Event::Prepared(preparing.await)) },

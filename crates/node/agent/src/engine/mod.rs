@@ -13,6 +13,7 @@ mod report;
 pub mod rules;
 #[cfg(test)]
 mod rules_tests;
+mod sandbox;
 pub mod settings;
 mod spec;
 pub mod tasks;

@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use link::{acs, docker};
 use network::TaskNetwork;
+use tokio::sync::watch;
 
+use super::sandbox;
+use super::settings::Settings;
 use super::spec::task_group;
 use crate::node::Node;
 
 /// A task's surroundings, as they stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    /// `None`: the host's network.
+    /// `None`: the host's network, or none at all.
     pub network_namespace: Option<PathBuf>,
 }
 
@@ -26,28 +29,46 @@ struct Interface {
     name_servers: Vec<String>,
 }
 
-/// Makes everything, or answers the task's reason. A namespace that stands already is kept: containers are in it.
-pub async fn prepare(
-    node: Arc<Node>,
-    task_id: String,
-    task: Arc<acs::Task>,
-    hosts: Vec<docker::HostConfig>,
-    existing: Option<PathBuf>,
-) -> Result<Prepared, String> {
+/// What is to be made, and for whom.
+pub struct PrepareOrder {
+    pub node: Arc<Node>,
+    pub task_id: String,
+    pub task: Arc<acs::Task>,
+    /// Of each container.
+    pub settings: Vec<Settings>,
+    /// What stands already is kept: containers are in it.
+    pub network_namespace: Option<PathBuf>,
+    pub has_sandbox: bool,
+    /// Turns true when the task is on disk: only then may anything run.
+    pub durable: watch::Receiver<bool>,
+}
+
+/// Makes everything, or answers the task's reason.
+pub async fn prepare(order: PrepareOrder) -> Result<Prepared, String> {
+    let PrepareOrder {
+        node,
+        task_id,
+        task,
+        ..
+    } = &order;
     let failed = |what: &str, error: &dyn std::fmt::Display| {
         format!("ResourceInitializationError: {what}: {error}")
     };
     let interface =
-        interface(&task_id, &task).map_err(|error| failed("network configuration", &error))?;
-    let group = task_group(&task, &task_id, node.cpu_by_weight);
+        interface(task_id, task).map_err(|error| failed("network configuration", &error))?;
+    let group = task_group(task, task_id, node.cpu_by_weight);
     let group = async {
         node.runtime
             .create_task_group(group)
             .await
-            .map_err(|error| failed("control group", &error))
+            .map_err(|error| failed("control group", &error))?;
+        if sandbox::is_needed(task) && !order.has_sandbox {
+            return start_sandbox(&order).await;
+        }
+        Ok(())
     };
     let network = async {
-        match (existing, &interface) {
+        match (order.network_namespace.clone(), &interface) {
             (Some(path), _) => Ok(Some(path)),
             (None, None) => Ok(None),
             (None, Some(interface)) => {
@@ -57,17 +78,38 @@ pub async fn prepare(
             }
         }
     };
-    let directory = node.task_directory(&task_id);
-    let (for_files, of_files) = (Arc::clone(&task), interface.clone());
+    let directory = node.task_directory(task_id);
+    let (for_files, of_files) = (Arc::clone(task), interface.clone());
+    let settings = order.settings.clone();
     let writing = node
         .clock
-        .spawn_blocking(move || write_files(&directory, &for_files, of_files.as_ref(), &hosts));
+        .spawn_blocking(move || write_files(&directory, &for_files, of_files.as_ref(), &settings));
     let written = async {
         let written = writing.await.map_err(std::io::Error::other).flatten();
         written.map_err(|error| failed("files of the task", &error))
     };
     let ((), network_namespace, ()) = tokio::try_join!(group, network, written)?;
     Ok(Prepared { network_namespace })
+}
+
+/// What an earlier agent left half made is made anew.
+async fn start_sandbox(order: &PrepareOrder) -> Result<(), String> {
+    let runtime = &order.node.runtime;
+    let spec = sandbox::spec(&order.task, &order.task_id);
+    let id = spec.id.clone();
+    let failed = |error: &dyn std::fmt::Display| {
+        format!(
+            "ResourceInitializationError: failed to make what the task's containers share: {error}"
+        )
+    };
+    runtime.remove(&id).await.map_err(|error| failed(&error))?;
+    runtime.create(spec).await.map_err(|error| failed(&error))?;
+    let mut durable = order.durable.clone();
+    if durable.wait_for(|durable| *durable).await.is_err() {
+        return Err(failed(&"the agent ended"));
+    }
+    let started = runtime.start(&id).await;
+    started.map(|_| ()).map_err(|error| failed(&error))
 }
 
 /// Where the files of one container are.
@@ -97,7 +139,7 @@ fn host_name() -> String {
 
 fn interface(task_id: &str, task: &acs::Task) -> Result<Option<Interface>, String> {
     match task.network_mode.as_deref() {
-        Some("host") => Ok(None),
+        Some("host" | "none") => Ok(None),
         Some("awsvpc") => {
             let first = task.elastic_network_interfaces.first();
             let interface = first.ok_or("an awsvpc task came without a network interface")?;
@@ -138,7 +180,7 @@ fn write_files(
     directory: &Path,
     task: &acs::Task,
     interface: Option<&Interface>,
-    hosts: &[docker::HostConfig],
+    settings: &[Settings],
 ) -> io::Result<()> {
     let own_volumes = directory.join("volumes");
     for volume in &task.volumes {
@@ -148,12 +190,19 @@ fn write_files(
             std::fs::create_dir_all(own_volumes.join(name))?;
         }
     }
-    for (index, host) in hosts.iter().enumerate() {
+    let is_cut_off = task.network_mode.as_deref() == Some("none");
+    for (index, Settings { config, host, .. }) in settings.iter().enumerate() {
         let directory = container_directory(directory, index);
         std::fs::create_dir_all(&directory)?;
         std::fs::write(directory.join("resolv.conf"), resolv_conf(interface, host))?;
-        std::fs::write(directory.join("hosts"), hosts_file(interface, host)?)?;
-        let name = interface.map_or_else(host_name, |interface| interface.hostname.clone());
+        let own = config.hostname.clone().filter(|name| !name.is_empty());
+        let name = own.unwrap_or_else(|| hostname(task));
+        let hosts = if is_cut_off {
+            network::hosts_file(Ipv4Addr::LOCALHOST, &name, &extra_hosts(host))
+        } else {
+            hosts_file(interface, host)?
+        };
+        std::fs::write(directory.join("hosts"), hosts)?;
         std::fs::write(directory.join("hostname"), format!("{name}\n"))?;
     }
     Ok(())
@@ -197,13 +246,16 @@ fn resolv_conf(interface: Option<&Interface>, host: &docker::HostConfig) -> Stri
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn hosts_file(interface: Option<&Interface>, host: &docker::HostConfig) -> io::Result<String> {
-    let extra: Vec<(String, String)> = host
-        .extra_hosts
+fn extra_hosts(host: &docker::HostConfig) -> Vec<(String, String)> {
+    host.extra_hosts
         .iter()
         .filter_map(|entry| entry.split_once(':'))
         .map(|(name, address)| (address.to_owned(), name.to_owned()))
-        .collect();
+        .collect()
+}
+
+fn hosts_file(interface: Option<&Interface>, host: &docker::HostConfig) -> io::Result<String> {
+    let extra = extra_hosts(host);
     if let Some(interface) = interface {
         return Ok(network::hosts_file(
             interface.network.ipv4,

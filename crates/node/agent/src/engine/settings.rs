@@ -2,6 +2,7 @@
 //! cannot do refused by name.
 
 use link::{acs, docker};
+use runtime::Namespace;
 
 use super::health::HealthPlan;
 
@@ -115,11 +116,6 @@ fn refuse_config(config: &docker::Config) -> Result<(), SettingsError> {
     refuse(&[
         ("Config.Domainname", set(&config.domainname)),
         ("Config.Tty", config.tty == Some(true)),
-        ("Config.OpenStdin", config.open_stdin == Some(true)),
-        (
-            "Config.NetworkDisabled",
-            config.network_disabled == Some(true),
-        ),
     ])
 }
 
@@ -132,14 +128,6 @@ fn refuse_host(host: &docker::HostConfig) -> Result<(), SettingsError> {
         ("HostConfig.PortBindings", !host.port_bindings.is_empty()),
         ("HostConfig.CpusetCpus", set(&host.cpuset_cpus)),
         (
-            "HostConfig.MemorySwap",
-            host.memory_swap.is_some_and(|swap| swap > 0),
-        ),
-        (
-            "HostConfig.MemorySwappiness",
-            host.memory_swappiness.is_some(),
-        ),
-        (
             "HostConfig.OomKillDisable",
             host.oom_kill_disable == Some(true),
         ),
@@ -147,11 +135,23 @@ fn refuse_host(host: &docker::HostConfig) -> Result<(), SettingsError> {
             "HostConfig.OomScoreAdj",
             host.oom_score_adj.is_some_and(|score| score != 0),
         ),
-        ("HostConfig.SecurityOpt", !host.security_opt.is_empty()),
+        (
+            "HostConfig.SecurityOpt other than no-new-privileges",
+            !host
+                .security_opt
+                .iter()
+                .all(|option| is_no_new_privileges(option)),
+        ),
         ("HostConfig.GroupAdd", !host.group_add.is_empty()),
         ("HostConfig.Devices", !host.devices.is_empty()),
-        ("HostConfig.PidMode", set(&host.pid_mode)),
-        ("HostConfig.IpcMode", set(&host.ipc_mode)),
+        (
+            "HostConfig.PidMode",
+            namespace(host.pid_mode.as_deref()).is_none(),
+        ),
+        (
+            "HostConfig.IpcMode",
+            namespace(host.ipc_mode.as_deref()).is_none(),
+        ),
         ("HostConfig.UTSMode", set(&host.uts_mode)),
         ("HostConfig.CgroupParent", set(&host.cgroup_parent)),
         (
@@ -174,6 +174,24 @@ fn refuse_container(container: &acs::Container) -> Result<(), SettingsError> {
         ),
         ("credentialSpecs", !container.credential_specs.is_empty()),
     ])
+}
+
+/// Docker's option, and the only one of its kind that is understood.
+pub fn is_no_new_privileges(option: &str) -> bool {
+    matches!(
+        option,
+        "no-new-privileges" | "no-new-privileges:true" | "no-new-privileges=true"
+    )
+}
+
+/// A `pidMode` or `ipcMode`, of a task or a container; `None`: one that this node does not do.
+pub fn namespace(mode: Option<&str>) -> Option<Namespace> {
+    match mode {
+        None | Some("" | "private" | "none" | "shareable") => Some(Namespace::Own),
+        Some("host") => Some(Namespace::Host),
+        Some("task") => Some(Namespace::Task),
+        Some(_) => None,
+    }
 }
 
 fn set(text: &Option<String>) -> bool {
@@ -225,7 +243,7 @@ mod tests {
                 r#"{"Devices":[{"PathOnHost":"/dev/kvm"}]}"#,
                 "HostConfig.Devices",
             ),
-            ("", r#"{"PidMode":"host"}"#, "HostConfig.PidMode"),
+            ("", r#"{"PidMode":"container:x"}"#, "HostConfig.PidMode"),
             ("", r#"{"GpuCount":1}"#, "GpuCount"),
         ] {
             let error = settings(config, host).unwrap_err().to_string();

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use link::acs;
-use runtime::{ContainerSpec, Image, Mount, TaskGroup, Tmpfs, Ulimit};
+use runtime::{ContainerSpec, Image, Mount, Namespace, Role, TaskGroup, Tmpfs, Ulimit};
 
-use super::settings::{Settings, SettingsError};
+use super::sandbox;
+use super::settings::{Settings, SettingsError, is_no_new_privileges, namespace};
 
 const MIB: u64 = 1024 * 1024;
 /// Docker's bounds of a CPU weight, which ECS keeps to.
@@ -32,6 +33,8 @@ pub struct SpecContext<'a> {
     pub task_directory: &'a Path,
     /// Holds volumes that outlive tasks.
     pub shared_volumes: &'a Path,
+    /// Of a Fargate container that does not say.
+    pub open_files: i64,
 }
 
 /// Names a task's container on this node.
@@ -106,8 +109,21 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
         memory_limit_bytes: bytes(host.memory)
             .or(positive(container.memory).map(|mib| mib.max(MEMORY_MIN_MIB) * MIB)),
         memory_reservation_bytes: bytes(host.memory_reservation),
+        memory_and_swap_limit_bytes: bytes(host.memory_swap),
+        swappiness: host
+            .memory_swappiness
+            .and_then(|value| u64::try_from(value).ok()),
         pids_limit: bytes(host.pids_limit),
-        network_namespace: context.network_namespace.clone(),
+        network_namespace: context
+            .network_namespace
+            .clone()
+            .filter(|_| config.network_disabled != Some(true)),
+        without_network: config.network_disabled == Some(true)
+            || context.task.network_mode.as_deref() == Some("none"),
+        pid_namespace: namespace_of("pidMode", &host.pid_mode, &context.task.pid_mode)?,
+        ipc_namespace: namespace_of("ipcMode", &host.ipc_mode, &context.task.ipc_mode)?,
+        sandbox: sandbox::is_needed(context.task).then(|| sandbox::id(context.task_id)),
+        role: Role::Program,
         resolv_conf: Some(files.join("resolv.conf")),
         hosts: Some(files.join("hosts")),
         hostname_file: Some(files.join("hostname")),
@@ -122,23 +138,58 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
         privileged: host.privileged == Some(true),
         capabilities_add: host.cap_add.clone(),
         capabilities_drop: host.cap_drop.clone(),
-        ulimits: host
-            .ulimits
-            .iter()
-            .map(|limit| Ulimit {
-                name: limit.name.clone(),
-                soft: limit.soft,
-                hard: limit.hard,
-            })
-            .collect(),
+        ulimits: ulimits(context),
         sysctls: host.sysctls.clone().into_iter().collect(),
         init: host.init == Some(true),
+        keep_stdin_open: config.open_stdin == Some(true),
+        no_new_privileges: host
+            .security_opt
+            .iter()
+            .any(|option| is_no_new_privileges(option)),
         stop_signal: config
             .stop_signal
             .clone()
             .or_else(|| image.stop_signal.clone()),
         labels: labels(context, name),
     })
+}
+
+/// The container's own word counts, then the task's.
+fn namespace_of(
+    name: &str,
+    container: &Option<String>,
+    task: &Option<String>,
+) -> Result<Namespace, SettingsError> {
+    let mode = container
+        .as_deref()
+        .filter(|mode| !mode.is_empty())
+        .or(task.as_deref());
+    namespace(mode)
+        .ok_or_else(|| SettingsError::Unsupported(format!("{name} {}", mode.unwrap_or_default())))
+}
+
+fn ulimits(context: &SpecContext<'_>) -> Vec<Ulimit> {
+    const NOFILE: &str = "nofile";
+    let mut limits: Vec<Ulimit> = context
+        .settings
+        .host
+        .ulimits
+        .iter()
+        .map(|limit| Ulimit {
+            name: limit.name.clone(),
+            soft: limit.soft,
+            hard: limit.hard,
+        })
+        .collect();
+    let is_fargate = context.task.launch_type.as_deref() == Some("FARGATE");
+    if is_fargate && limits.iter().all(|limit| limit.name != NOFILE) {
+        limits.push(Ulimit {
+            name: NOFILE.to_owned(),
+            soft: context.open_files,
+            hard: context.open_files,
+        });
+    }
+    limits
 }
 
 /// Docker's rule: an entry point of one's own drops the image's command.
@@ -279,6 +330,7 @@ fn mounts_of_other(
         hostname: context.hostname,
         task_directory: context.task_directory,
         shared_volumes: context.shared_volumes,
+        open_files: context.open_files,
     };
     let mut taken = mounts(&context, other, seen)?;
     for mount in &mut taken {
@@ -300,7 +352,14 @@ fn volume_source(context: &SpecContext<'_>, name: &str) -> Result<PathBuf, Setti
             "{name:?} cannot name a volume"
         )));
     }
-    let own = || context.task_directory.join("volumes").join(name);
+    let own = || {
+        let relative = Path::new("volumes").join(name);
+        match context.task.ephemeral_storage_size {
+            // In the storage that the sandbox holds.
+            Some(_) => relative,
+            None => context.task_directory.join(relative),
+        }
+    };
     match volume.kind.as_deref() {
         None | Some("" | "host") => {
             let path = volume
@@ -464,6 +523,7 @@ mod tests {
             hostname: "ip-172-31-0-5",
             task_directory: Path::new("/data/tasks/0123"),
             shared_volumes: Path::new("/data/volumes"),
+            open_files: 65_535,
         })
     }
 

@@ -95,13 +95,14 @@ async fn create_and_start(mut order: StartOrder) -> Result<Started, String> {
         hostname: &super::prepare::hostname(&order.task),
         task_directory: &node.task_directory(&order.task_id),
         shared_volumes: &node.volumes_directory(),
+        open_files: fargate_open_files(),
     });
     let cannot_create =
         |error: &dyn std::fmt::Display| format!("CannotCreateContainerError: {error}");
     let spec = spec.map_err(|error| cannot_create(&error))?;
     for mount in &spec.mounts {
         // As Docker does: a host path that is not there becomes a directory.
-        if !mount.source.exists() {
+        if mount.source.is_absolute() && !mount.source.exists() {
             let path = mount.source.display();
             std::fs::create_dir_all(&mount.source)
                 .map_err(|error| format!("CannotCreateVolumeError: {path}: {error}"))?;
@@ -119,6 +120,14 @@ async fn create_and_start(mut order: StartOrder) -> Result<Started, String> {
         .start(&id)
         .await
         .map_err(|error| format!("CannotStartContainerError: {error}"))
+}
+
+/// What Fargate gives (ECS developer guide, "Resource limits"), as far as this process may give it.
+fn fargate_open_files() -> i64 {
+    const OPEN_FILES: u64 = 65_535;
+    let own = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    let most = own.map_or(OPEN_FILES, |(_, hard)| hard.min(OPEN_FILES));
+    i64::try_from(most).unwrap_or(i64::MAX)
 }
 
 pub async fn wait(node: Arc<Node>, index: usize, id: String) -> Event {

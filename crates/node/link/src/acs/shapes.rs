@@ -312,6 +312,8 @@ shape! {
         service_name: Option<String>,
         group: Option<String>,
         enable_fault_injection: Option<bool>,
+        /// Gantry's own: in GiB, of tasks on serverless nodes, which are never Amazon's agent.
+        ephemeral_storage_size: Option<i32>,
         trusted_execution_configuration: Option<TrustedExecutionConfiguration>,
     }
 

@@ -211,7 +211,11 @@ fn host_config(
             .max_swap
             .zip(memory)
             .map(|(swap, memory)| i64::from(swap + memory) * MIB),
-        memory_swappiness: linux.swappiness.map(i64::from),
+        // Without maxSwap it is ignored.
+        memory_swappiness: linux
+            .swappiness
+            .filter(|_| linux.max_swap.is_some())
+            .map(i64::from),
         log_config: definition
             .log_configuration
             .as_ref()

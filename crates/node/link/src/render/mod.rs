@@ -12,6 +12,8 @@ use api_ecs::types::{ContainerDefinition, ContainerOverride, TaskDefinition, Tas
 
 use crate::acs;
 
+const FARGATE: &str = "FARGATE";
+
 /// Everything a payload's task is made of.
 #[derive(Debug, Clone)]
 pub struct TaskRenderInput<'a> {
@@ -73,6 +75,7 @@ pub fn render_task(input: &TaskRenderInput<'_>) -> acs::Task {
         cpu: cpu.and_then(cpu_units).map(|units| units / 1024.0),
         memory: memory.and_then(memory_mib),
         enable_fault_injection: definition.enable_fault_injection,
+        ephemeral_storage_size: ephemeral_storage(input),
         elastic_network_interfaces: input
             .network_interface
             .iter()
@@ -99,6 +102,17 @@ pub fn render_task(input: &TaskRenderInput<'_>) -> acs::Task {
             .collect(),
         ..Default::default()
     }
+}
+
+/// Container instances have what their disks have, as at AWS.
+fn ephemeral_storage(input: &TaskRenderInput<'_>) -> Option<i32> {
+    let overridden = input
+        .overrides
+        .and_then(|all| all.ephemeral_storage.as_ref());
+    let asked = overridden.or(input.definition.ephemeral_storage.as_ref());
+    asked
+        .filter(|_| input.launch_type == FARGATE)
+        .and_then(|storage| storage.size_in_gib)
 }
 
 /// CPU units of a task-level `cpu`: `256`, `0.25 vCPU` or `.25 vcpu`.

@@ -85,6 +85,24 @@ pub(super) fn check(container: &ContainerDefinition) -> Result<(), Refusal> {
                 "It must be greater than 0.",
             );
         }
+        if linux.max_swap.is_some_and(|mib| mib < 0) {
+            return invalid("linuxParameters.maxSwap", "It must not be negative.");
+        }
+        if linux.max_swap.is_some() && container.memory.is_none() {
+            return invalid(
+                "linuxParameters.maxSwap",
+                "It needs the container's 'memory'.",
+            );
+        }
+        if linux
+            .swappiness
+            .is_some_and(|value| !(0..=100).contains(&value))
+        {
+            return invalid(
+                "linuxParameters.swappiness",
+                "It must be between 0 and 100.",
+            );
+        }
         for tmpfs in list(&linux.tmpfs) {
             if !tmpfs
                 .container_path

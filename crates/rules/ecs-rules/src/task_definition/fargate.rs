@@ -1,7 +1,7 @@
 //! What Fargate asks for and what it cannot do
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>).
 
-use api_ecs::types::{ContainerDefinition, LogDriver, NetworkMode, TaskDefinition};
+use api_ecs::types::{ContainerDefinition, LogDriver, NetworkMode, PidMode, TaskDefinition};
 
 use super::{containers, is_mode, list, name, size};
 use crate::Refusal;
@@ -27,6 +27,16 @@ pub(super) fn check(definition: &TaskDefinition) -> Result<(), Refusal> {
                 "The ephemeral storage size must be between 21 and 200 GiB.",
             ));
         }
+    }
+    if definition.pid_mode == Some(PidMode::HOST) {
+        return Err(Refusal::client(
+            "Fargate compatible task definitions do not support pidMode 'host'.",
+        ));
+    }
+    if definition.ipc_mode.is_some() {
+        return Err(Refusal::client(
+            "Fargate compatible task definitions do not support ipcMode.",
+        ));
     }
     let host_path = |volume: &api_ecs::types::Volume| {
         volume
@@ -97,12 +107,22 @@ fn cannot_have(container: &ContainerDefinition) -> Option<String> {
             ));
         }
     }
-    let linux = container.linux_parameters.as_ref()?;
-    if linux.shared_memory_size.is_some() {
-        return Some("linuxParameters.sharedMemorySize".into());
+    if container.disable_networking == Some(true) {
+        return Some("disableNetworking".into());
     }
-    if !list(&linux.tmpfs).is_empty() {
-        return Some("linuxParameters.tmpfs".into());
+    if !list(&container.docker_security_options).is_empty() {
+        return Some("dockerSecurityOptions".into());
+    }
+    // tmpfs is supported since January 2026.
+    let linux = container.linux_parameters.as_ref()?;
+    for (field, is_set) in [
+        ("sharedMemorySize", linux.shared_memory_size.is_some()),
+        ("maxSwap", linux.max_swap.is_some()),
+        ("swappiness", linux.swappiness.is_some()),
+    ] {
+        if is_set {
+            return Some(format!("linuxParameters.{field}"));
+        }
     }
     let added = linux
         .capabilities

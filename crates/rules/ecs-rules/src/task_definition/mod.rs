@@ -12,6 +12,7 @@ mod external;
 mod fargate;
 mod logs;
 mod ports;
+mod sharing;
 pub mod size;
 mod unsupported;
 mod volumes;
@@ -44,10 +45,13 @@ pub fn normalise(request: RegisterTaskDefinitionRequest) -> Result<TaskDefinitio
             .requires_compatibilities
             .filter(|list| !list.is_empty()),
         ephemeral_storage: request.ephemeral_storage,
+        pid_mode: request.pid_mode,
+        ipc_mode: request.ipc_mode,
         runtime_platform: request.runtime_platform,
         enable_fault_injection: request.enable_fault_injection,
         ..TaskDefinition::default()
     };
+    sharing::check(&definition)?;
     volumes::normalise(&mut definition)?;
     containers::normalise(&mut definition)?;
     size::check_containers_fit(&definition)?;

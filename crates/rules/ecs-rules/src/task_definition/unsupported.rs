@@ -19,6 +19,11 @@ pub struct UnsupportedField<T> {
 
 const SECRETS: &str = "Gantry has no Secrets Manager or Parameter Store";
 const RUNTIME: &str = "no runtime of Gantry has it";
+const NO_NEW_PRIVILEGES: [&str; 3] = [
+    "no-new-privileges",
+    "no-new-privileges:true",
+    "no-new-privileges=true",
+];
 
 /// Of the request itself.
 // coverage: RegisterTaskDefinition
@@ -34,16 +39,6 @@ pub const TASK_FIELDS: &[UnsupportedField<RegisterTaskDefinitionRequest>] = &[
         path: "placementConstraints",
         why: "Gantry does not evaluate the cluster query language",
         asks: |request| !list(&request.placement_constraints).is_empty(),
-    },
-    UnsupportedField {
-        path: "pidMode",
-        why: RUNTIME,
-        asks: |request| request.pid_mode.is_some(),
-    },
-    UnsupportedField {
-        path: "ipcMode",
-        why: RUNTIME,
-        asks: |request| request.ipc_mode.is_some(),
     },
     UnsupportedField {
         path: "proxyConfiguration",
@@ -187,24 +182,18 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
         asks: |container| container.version_consistency == Some(VersionConsistency::ENABLED),
     },
     UnsupportedField {
-        path: "containerDefinitions[].dockerSecurityOptions",
+        path: "containerDefinitions[].dockerSecurityOptions other than no-new-privileges",
         why: RUNTIME,
-        asks: |container| !list(&container.docker_security_options).is_empty(),
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].interactive",
-        why: RUNTIME,
-        asks: |container| container.interactive == Some(true),
+        asks: |container| {
+            list(&container.docker_security_options)
+                .iter()
+                .any(|option| !NO_NEW_PRIVILEGES.contains(&option.as_str()))
+        },
     },
     UnsupportedField {
         path: "containerDefinitions[].pseudoTerminal",
         why: RUNTIME,
         asks: |container| container.pseudo_terminal == Some(true),
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].disableNetworking",
-        why: RUNTIME,
-        asks: |container| container.disable_networking == Some(true),
     },
     UnsupportedField {
         path: "containerDefinitions[].linuxParameters.devices",
@@ -214,26 +203,6 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
                 .linux_parameters
                 .as_ref()
                 .is_some_and(|linux| !list(&linux.devices).is_empty())
-        },
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].linuxParameters.maxSwap",
-        why: RUNTIME,
-        asks: |container| {
-            container
-                .linux_parameters
-                .as_ref()
-                .is_some_and(|linux| linux.max_swap.is_some())
-        },
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].linuxParameters.swappiness",
-        why: RUNTIME,
-        asks: |container| {
-            container
-                .linux_parameters
-                .as_ref()
-                .is_some_and(|linux| linux.swappiness.is_some())
         },
     },
 ];

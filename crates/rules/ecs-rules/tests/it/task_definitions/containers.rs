@@ -304,6 +304,20 @@ fn other_settings_of_containers() {
         ),
         (
             first(plain(), |it| {
+                it.memory = None;
+                it.memory_reservation = Some(64);
+                it.linux_parameters = linux(|linux| linux.max_swap = Some(1));
+            }),
+            "maxSwap",
+        ),
+        (
+            first(plain(), |it| {
+                it.linux_parameters = linux(|linux| linux.swappiness = Some(101))
+            }),
+            "swappiness",
+        ),
+        (
+            first(plain(), |it| {
                 it.log_configuration = Some(LogConfiguration::default())
             }),
             "log driver",

@@ -64,15 +64,34 @@ fn what_fargate_asks_for() {
         ),
         (
             first(fargate(), |it| {
-                it.linux_parameters = linux(|linux| {
-                    linux.tmpfs = Some(vec![Tmpfs {
-                        container_path: Some("/t".into()),
-                        size: Some(1),
-                        mount_options: None,
-                    }]);
-                });
+                it.memory = Some(64);
+                it.linux_parameters = linux(|linux| linux.max_swap = Some(64));
             }),
-            "tmpfs",
+            "maxSwap",
+        ),
+        (
+            first(fargate(), |it| {
+                it.linux_parameters = linux(|linux| linux.swappiness = Some(10))
+            }),
+            "swappiness",
+        ),
+        (
+            first(fargate(), |it| it.disable_networking = Some(true)),
+            "disableNetworking",
+        ),
+        (
+            first(fargate(), |it| {
+                it.docker_security_options = Some(vec!["no-new-privileges".into()])
+            }),
+            "dockerSecurityOptions",
+        ),
+        (
+            with(fargate(), |it| it.pid_mode = Some(PidMode::HOST)),
+            "pidMode",
+        ),
+        (
+            with(fargate(), |it| it.ipc_mode = Some(IpcMode::TASK)),
+            "ipcMode",
         ),
         (
             with(fargate(), |request| {
@@ -105,6 +124,18 @@ fn what_fargate_asks_for() {
     ]);
     all_taken(vec![
         fargate(),
+        with(fargate(), |it| it.pid_mode = Some(PidMode::TASK)),
+        with(plain(), |it| it.pid_mode = Some(PidMode::HOST)),
+        with(plain(), |it| it.ipc_mode = Some(IpcMode::NONE)),
+        first(fargate(), |it| {
+            it.linux_parameters = linux(|linux| {
+                linux.tmpfs = Some(vec![Tmpfs {
+                    container_path: Some("/t".into()),
+                    size: Some(1),
+                    mount_options: None,
+                }]);
+            });
+        }),
         first(fargate(), |it| it.stop_timeout = Some(120)),
         first(fargate(), |it| {
             it.log_configuration = Some(awslogs(&LOG_OPTIONS))
