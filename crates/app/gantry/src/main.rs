@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", output::with_causes(&error));
             ExitCode::FAILURE
         }
     }

@@ -33,6 +33,18 @@ pub fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
 }
 
+/// An error with its causes, each told once: some errors' own words include their cause's.
+pub fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 /// Whether standard error is a person's terminal, so that progress may be drawn.
 pub fn is_interactive() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
@@ -53,6 +65,15 @@ pub fn age(from: UnixMillis, now: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("it rained");
+        let error = anyhow::Error::new(cause).context("no picnic: it rained");
+        assert_eq!(with_causes(&error), "no picnic: it rained");
+        let error = anyhow::anyhow!("it rained").context("no picnic");
+        assert_eq!(with_causes(&error), "no picnic: it rained");
+    }
 
     #[test]
     fn ages_read_well() {

@@ -30,6 +30,7 @@ const TASKS: i32 = 2;
 const PORT: u16 = 8080;
 const WAIT: Duration = Duration::from_secs(90);
 const POLL_EVERY: Duration = Duration::from_millis(200);
+const ANSWER: Duration = Duration::from_secs(2);
 
 pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let client = connect::client(global)?;
@@ -185,7 +186,8 @@ async fn answers(address: Ipv4Addr) -> bool {
         stream.read_to_end(&mut answer).await?;
         std::io::Result::Ok(answer.starts_with(b"HTTP/1.1 200"))
     };
-    tokio::time::timeout(Duration::from_secs(2), ask)
+    Clock::system()
+        .timeout(ANSWER, ask)
         .await
         .is_ok_and(|answered| answered.unwrap_or(false))
 }
@@ -197,20 +199,25 @@ fn print_what_to_try(facts: &Facts, addresses: &[Ipv4Addr]) {
     for address in addresses {
         println!("  curl http://{address}:{PORT}/");
     }
+    // As it was called, so that the lines can be copied whether it is on the PATH or not.
+    let gantry = std::env::args().next().unwrap_or_else(|| "gantry".into());
     println!();
-    println!("Point the AWS CLI at it (writes the profile `gantry`):");
-    println!("  target/release/gantry configure");
+    println!("Point the AWS CLI at it (`pip install awscli`, if you have none):");
+    println!("  {gantry} configure           # writes the profile `gantry`");
     println!("  export AWS_PROFILE=gantry");
     println!();
     println!("Try:");
     println!("  aws ecs describe-services --services {SERVICE} --query 'services[0].events[:3]'");
-    println!("  aws ecs update-service --service {SERVICE} --desired-count 4");
+    println!(
+        "  aws ecs update-service --service {SERVICE} --desired-count 4 --query service.desiredCount"
+    );
     println!(
         "  aws ecs run-task --task-definition {SERVICE} --network-configuration 'awsvpcConfiguration={{subnets=[{}]}}'",
         facts.default_subnet_id
     );
     println!();
-    println!(
-        "Gantry's own commands: gantry ps, gantry logs -f TASK, gantry stop TASK, gantry down"
-    );
+    println!("Gantry's own commands:");
+    println!("  {gantry} ps                  # the tasks; also logs -f TASK, stop TASK");
+    println!("  {gantry} run demo:latest -- print 3");
+    println!("  {gantry} down                # stops everything; what it knows stays");
 }

@@ -36,7 +36,10 @@ pub async fn run(global: &Global, up: Up) -> anyhow::Result<ExitCode> {
         ..global.clone()
     };
     let node = node::Node::start(&with_endpoint, &agent)?;
-    server.wait_for_capacity(START).await?;
+    tokio::select! {
+        ready = server.wait_for_capacity(START) => ready?,
+        error = node.failed() => return Err(error),
+    }
     facts.ready = true;
     DataDirectory::new(global.data_dir.clone()).write_facts(&facts)?;
     output::note(format_args!("Gantry serves at {}", facts.endpoint));
@@ -53,6 +56,7 @@ pub async fn run(global: &Global, up: Up) -> anyhow::Result<ExitCode> {
 
 /// Starts the same command again without a terminal, and waits until it serves.
 pub fn detach(global: &Global, up: &Up) -> anyhow::Result<ExitCode> {
+    node::check_rights()?;
     let data = DataDirectory::new(global.data_dir.clone());
     if let Some(pid) = server::running_pid(&data) {
         output::note(format_args!(
