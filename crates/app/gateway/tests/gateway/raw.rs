@@ -88,6 +88,24 @@ async fn what_means_no_operation() {
 }
 
 #[tokio::test]
+async fn a_form_is_answered_as_forms_are() {
+    let (_running, mut stream) = open().await;
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let body = "Action=Invent&Version=2010-01-01";
+    let length = body.len();
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: x\r\n{form}\r\nContent-Length: {length}\r\n\r\n{body}");
+    let answer = exchange(&mut stream, &request, "</ErrorResponse>").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("<Code>InvalidAction</Code>"), "{answer}");
+    let too_long = WIRE_BODY_BYTES + 1;
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: x\r\n{form}\r\nContent-Length: {too_long}\r\n\r\n");
+    let answer = exchange(&mut stream, &request, "</ErrorResponse>").await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
 async fn chunked_bodies_and_continue() {
     let (_running, mut stream) = open().await;
     let chunked = format!(
