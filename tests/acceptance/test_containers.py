@@ -1,9 +1,12 @@
 """What a task definition says about a container, seen from inside real containers."""
 
+import hashlib
+import io
 import json
 import os
 import re
 import resource
+import tarfile
 import time
 from pathlib import Path
 
@@ -170,18 +173,12 @@ def test_a_start_timeout_ends_the_waiting(world, busybox):
     assert "startTimeout" in waits["reason"], waits
 
 
-def test_the_images_stop_signal_is_sent(world, busybox, tmp_path):
-    root = tmp_path / "image"
-    (root / "bin").mkdir(parents=True)
-    (root / "bin/sh").write_bytes(Path("/bin/busybox").read_bytes())
-    (root / "bin/sh").chmod(0o755)
-    done = world.gantry("image", "import", str(root), "stopsignal:latest", "--entrypoint", "/bin/sh", "--stop-signal", "SIGUSR1", check=False)
-    if done.returncode != 0:
-        pytest.skip("gantry image import has no --stop-signal")
-    definition = world.register("stop-signal", {"image": "stopsignal:latest", "command": ["-c", "trap 'exit 21' USR1; trap 'exit 22' TERM; while true; do sleep 0.1; done"]})
-    arn = world.run_task(definition)["taskArn"]
-    world.wait_task(arn, "RUNNING")
-    time.sleep(0.3)
+def test_the_images_stop_signal_is_sent(world, tmp_path):
+    archive = _saved_image(tmp_path, StopSignal="SIGUSR1", Entrypoint=["/bin/sh"])
+    world.gantry("image", "import", str(archive), "stopsignal:latest")
+    script = "trap 'exit 21' USR1; trap 'exit 22' TERM; echo ready; while true; do sleep 0.1; done"
+    arn = world.run_task(_register(world, "stopsignal:latest", "stop-signal", {"entryPoint": ["/bin/sh", "-c"], "command": [script]}))["taskArn"]
+    wait_until(lambda: "ready" in _log(world, arn), 20, "the program to be ready")
     world.client("ecs").stop_task(task=arn)
     assert world.wait_task(arn, "STOPPED")["containers"][0]["exitCode"] == 21
 
@@ -471,6 +468,24 @@ def _instance(world):
 def _state(world, arn, name):
     container = next(container for container in world.task(arn)["containers"] if container["name"] == name)
     return container["lastStatus"], container.get("exitCode")
+
+
+def _saved_image(directory, **config):
+    """An archive as `docker save` makes it, of a busybox shell and this configuration."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add("/bin/busybox", "bin/sh")
+        tar.add("/bin/busybox", "bin/sleep")
+    digest = hashlib.sha256(layer.getvalue()).hexdigest()
+    image = {"architecture": "amd64" if os.uname().machine == "x86_64" else "arm64", "os": "linux", "config": config, "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]}}
+    manifest = [{"Config": "config.json", "RepoTags": ["saved:latest"], "Layers": ["layer.tar"]}]
+    path = directory / "image.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, content in [("layer.tar", layer.getvalue()), ("config.json", json.dumps(image).encode()), ("manifest.json", json.dumps(manifest).encode())]:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
 
 
 def _loop_files():
