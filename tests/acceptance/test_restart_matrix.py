@@ -19,7 +19,7 @@ from conftest import import_demo
 from world import World, wait_until
 
 SEED = int(os.environ.get("GANTRY_RESTART_SEED", random.SystemRandom().randrange(10**6)))
-ROUNDS = {"server": 3, "agent": 3, "server and agent": 2, "shim": 2, "machine": 2}
+ROUNDS = {"server": 2, "agent": 2, "server and agent": 2, "shim": 2, "machine": 2}
 # Nothing of the node outlives these, so a task may end as lost.
 LOSES_CONTAINERS = {"shim", "machine"}
 LATEST_SECONDS = 0.7
