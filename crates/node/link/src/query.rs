@@ -137,6 +137,7 @@ fn decode(text: &str) -> String {
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         let hex = (byte == b'%').then(|| after.get(..2)).flatten();
+        let hex = hex.filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
         let escaped =
             hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         match (escaped, byte) {
@@ -172,6 +173,11 @@ mod tests {
                 && parsed.protocol_version == Some(2)
                 && parsed.seq_num == Some(1)
         );
+    }
+
+    #[test]
+    fn only_two_hex_digits_are_an_escape() {
+        assert_eq!(decode("%41%+1%4"), "A% 1%4");
     }
 
     proptest! {

@@ -116,6 +116,7 @@ fn percent_decode(text: &str) -> String {
         let escaped = (bytes[index] == b'%')
             .then(|| text.get(index + 1..index + 3))
             .flatten()
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match escaped {
             Some(byte) => {
@@ -195,6 +196,7 @@ mod tests {
         assert_eq!(query_value(query, "digest").as_deref(), Some("sha256:ab"));
         assert_eq!(query_value(query, "last").as_deref(), Some("a/b"));
         assert_eq!(query_value(query, "odd").as_deref(), Some("%zz"));
+        assert_eq!(query_value(Some("a=%+1"), "a").as_deref(), Some("% 1"));
         assert_eq!(query_value(query, "none"), None);
         assert_eq!(query_value(None, "n"), None);
     }
