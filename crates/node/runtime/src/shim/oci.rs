@@ -28,49 +28,49 @@ const DEFAULT_CAPABILITIES: [&str; 14] = [
     "CAP_KILL",
     "CAP_AUDIT_WRITE",
 ];
-/// capabilities(7), complete up to Linux 5.9, after which none came.
+/// capabilities(7) in the kernel's order, complete up to Linux 5.9, after which none came.
 const ALL_CAPABILITIES: [&str; 41] = [
-    "CAP_AUDIT_CONTROL",
-    "CAP_AUDIT_READ",
-    "CAP_AUDIT_WRITE",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
     "CAP_CHOWN",
     "CAP_DAC_OVERRIDE",
     "CAP_DAC_READ_SEARCH",
     "CAP_FOWNER",
     "CAP_FSETID",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
     "CAP_KILL",
-    "CAP_LEASE",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
     "CAP_LINUX_IMMUTABLE",
-    "CAP_MAC_ADMIN",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MKNOD",
-    "CAP_NET_ADMIN",
     "CAP_NET_BIND_SERVICE",
     "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
     "CAP_NET_RAW",
-    "CAP_PERFMON",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYSLOG",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
     "CAP_SYS_ADMIN",
     "CAP_SYS_BOOT",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_MODULE",
     "CAP_SYS_NICE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_RAWIO",
     "CAP_SYS_RESOURCE",
     "CAP_SYS_TIME",
     "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
     "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
 ];
 /// As moby's `oci/defaults.go` has them.
 const MASKED_PATHS: [&str; 11] = [
@@ -114,7 +114,7 @@ pub(super) fn config(
     surroundings: &Surroundings,
 ) -> Value {
     let hierarchies = Hierarchies::of_this_machine();
-    let capabilities = capabilities(spec, hierarchies.is_unified());
+    let capabilities = capabilities(spec, hierarchies.is_unified(), bounding_set);
     let mut config = json!({
         "ociVersion": "1.0.2",
         "hostname": spec.hostname,
@@ -182,7 +182,27 @@ fn environment(spec: &ContainerSpec, user: &ResolvedUser) -> Vec<String> {
         .collect()
 }
 
-fn capabilities(spec: &ContainerSpec, devices_are_not_restricted: bool) -> Vec<String> {
+/// All that this process could give: on a machine that is itself confined, those are not all.
+fn all_capabilities(bounding: u64) -> Vec<&'static str> {
+    let held = |(number, _): &(usize, &&str)| bounding & (1 << number) != 0;
+    let names = ALL_CAPABILITIES.iter().enumerate().filter(held);
+    names.map(|(_, name)| *name).collect()
+}
+
+fn bounding_set() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapBnd:"))
+        .unwrap_or_default();
+    u64::from_str_radix(line.trim(), 16).unwrap_or(u64::MAX)
+}
+
+fn capabilities(
+    spec: &ContainerSpec,
+    devices_are_not_restricted: bool,
+    bounding: impl FnOnce() -> u64,
+) -> Vec<String> {
     let full = |name: &String| {
         let name = name.to_ascii_uppercase();
         if name.starts_with("CAP_") || name == "ALL" {
@@ -193,13 +213,18 @@ fn capabilities(spec: &ContainerSpec, devices_are_not_restricted: bool) -> Vec<S
     };
     let add: Vec<String> = spec.capabilities_add.iter().map(full).collect();
     let drop: Vec<String> = spec.capabilities_drop.iter().map(full).collect();
+    let everything = spec.privileged || add.iter().any(|name| name == "ALL");
+    let all = if everything {
+        all_capabilities(bounding())
+    } else {
+        Vec::new()
+    };
     if spec.privileged {
-        return ALL_CAPABILITIES.map(str::to_owned).to_vec();
+        return all.into_iter().map(str::to_owned).collect();
     }
-    let everything = add.iter().any(|name| name == "ALL");
     let nothing = drop.iter().any(|name| name == "ALL");
     let base = match (everything, nothing) {
-        (true, _) => &ALL_CAPABILITIES[..],
+        (true, _) => &all[..],
         (false, true) => &[][..],
         // Without a device filter, which version 2 needs eBPF for, making a node would be reading the host's disk.
         (false, false) => &DEFAULT_CAPABILITIES[..],
@@ -483,7 +508,7 @@ mod tests {
                 capabilities_drop: drop.iter().map(|name| (*name).to_owned()).collect(),
                 ..ContainerSpec::default()
             };
-            capabilities(&spec, unified)
+            capabilities(&spec, unified, || u64::MAX)
         };
         assert_eq!(names(&[], &[], false), DEFAULT_CAPABILITIES);
         assert_eq!(
@@ -493,6 +518,7 @@ mod tests {
         assert_eq!(names(&["ALL"], &["cap_sys_admin"], false).len(), 40);
         assert!(names(&["SYS_PTRACE"], &["KILL"], false).contains(&"CAP_SYS_PTRACE".to_owned()));
         assert!(!names(&[], &[], true).contains(&"CAP_MKNOD".to_owned()));
+        assert_eq!(all_capabilities(0b10_0001), ["CAP_CHOWN", "CAP_KILL"]);
         assert!(names(&["MKNOD"], &[], true).contains(&"CAP_MKNOD".to_owned()));
     }
 }
