@@ -18,3 +18,7 @@ pub fn access_denied_exception(message: impl Into<String>) -> Error {
 pub fn invalid_parameter_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::INVALID_PARAMETER_EXCEPTION, message.into())
 }
+
+pub fn server_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::SERVER_EXCEPTION, message.into())
+}

@@ -6,6 +6,32 @@ use wire::{Operation, OperationSchema, ServiceSchema};
 
 use crate::{schemas, types};
 
+pub(crate) static CREATE_BACKUP: OperationSchema = OperationSchema {
+    name: "CreateBackup",
+    typed: true,
+    input: &schemas::CREATE_BACKUP_REQUEST,
+    output: &schemas::CREATE_BACKUP_RESPONSE,
+    errors: &[
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct CreateBackup;
+
+impl Operation for CreateBackup {
+    type Input = types::CreateBackupRequest;
+    type Output = types::CreateBackupResponse;
+    const SCHEMA: &'static OperationSchema = &CREATE_BACKUP;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static JOIN_NODE: OperationSchema = OperationSchema {
     name: "JoinNode",
     typed: true,
@@ -29,5 +55,32 @@ impl Operation for JoinNode {
     type Input = types::JoinNodeRequest;
     type Output = types::JoinNodeResponse;
     const SCHEMA: &'static OperationSchema = &JOIN_NODE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static READ_BACKUP: OperationSchema = OperationSchema {
+    name: "ReadBackup",
+    typed: true,
+    input: &schemas::READ_BACKUP_REQUEST,
+    output: &schemas::READ_BACKUP_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ReadBackup;
+
+impl Operation for ReadBackup {
+    type Input = types::ReadBackupRequest;
+    type Output = types::ReadBackupResponse;
+    const SCHEMA: &'static OperationSchema = &READ_BACKUP;
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }

@@ -23,6 +23,51 @@ pub static ACCESS_DENIED_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static BACKUP_DATA: Schema = Schema {
+    name: "BackupData",
+    kind: Kind::Blob,
+    members: &[],
+    traits: &Traits {
+        sensitive: true,
+        ..Traits::NONE
+    },
+};
+
+pub static CREATE_BACKUP_REQUEST: Schema = Schema {
+    name: "CreateBackupRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static CREATE_BACKUP_RESPONSE: Schema = Schema {
+    name: "CreateBackupResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "backupId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "bytes",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "revision",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "rows",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
     name: "InvalidParameterException",
     kind: Kind::Structure,
@@ -114,12 +159,66 @@ pub static NODE_CAPACITY: Schema = Schema {
     },
 };
 
+pub static READ_BACKUP_REQUEST: Schema = Schema {
+    name: "ReadBackupRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "backupId",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "offset",
+            target: &prelude::LONG,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static READ_BACKUP_RESPONSE: Schema = Schema {
+    name: "ReadBackupResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "data",
+        target: &BACKUP_DATA,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static SECRET_ACCESS_KEY: Schema = Schema {
     name: "SecretAccessKey",
     kind: Kind::String,
     members: &[],
     traits: &Traits {
         sensitive: true,
+        ..Traits::NONE
+    },
+};
+
+pub static SERVER_EXCEPTION: Schema = Schema {
+    name: "ServerException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ServerException",
+            status: 500,
+            fault: Fault::Server,
+            message_member: "message",
+        }),
         ..Traits::NONE
     },
 };

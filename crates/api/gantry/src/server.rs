@@ -22,7 +22,11 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
     xml_namespace: None,
     query_compatible: false,
     protocols: &[Protocol::Json11],
-    operations: &[&operations::JOIN_NODE],
+    operations: &[
+        &operations::CREATE_BACKUP,
+        &operations::JOIN_NODE,
+        &operations::READ_BACKUP,
+    ],
     validation: Validation {
         code: None,
         required: false,
@@ -36,7 +40,10 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Handle<operations::JoinNode> + 'static,
+    S: Handle<operations::CreateBackup>
+        + Handle<operations::JoinNode>
+        + Handle<operations::ReadBackup>
+        + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
         &SERVICE
@@ -47,7 +54,9 @@ where
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
         match call.operation.name {
+            "CreateBackup" => wire::serve::<operations::CreateBackup, S>(&self.0, call),
             "JoinNode" => wire::serve::<operations::JoinNode, S>(&self.0, call),
+            "ReadBackup" => wire::serve::<operations::ReadBackup, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

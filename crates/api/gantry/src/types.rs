@@ -6,6 +6,21 @@ pub use crate::enums::*;
 use crate::schemas;
 
 #[derive(Clone, Default, PartialEq)]
+pub struct CreateBackupRequest {}
+
+wire::shape!(CreateBackupRequest, schemas::CREATE_BACKUP_REQUEST, {});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CreateBackupResponse {
+    pub backup_id: Option<String>,
+    pub bytes: Option<i64>,
+    pub revision: Option<i64>,
+    pub rows: Option<i64>,
+}
+
+wire::shape!(CreateBackupResponse, schemas::CREATE_BACKUP_RESPONSE, { 0 => backup_id, 1 => bytes, 2 => revision, 3 => rows });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct JoinNodeRequest {
     pub capacity: Option<NodeCapacity>,
     pub cluster: Option<String>,
@@ -24,3 +39,18 @@ pub struct JoinNodeResponse {
 }
 
 wire::shape!(JoinNodeResponse, schemas::JOIN_NODE_RESPONSE, { 0 => access_key_id, 1 => account, 2 => node_id, 3 => region, 4 => secret_access_key });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReadBackupRequest {
+    pub backup_id: Option<String>,
+    pub offset: Option<i64>,
+}
+
+wire::shape!(ReadBackupRequest, schemas::READ_BACKUP_REQUEST, { 0 => backup_id, 1 => offset });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReadBackupResponse {
+    pub data: Option<wire::Blob>,
+}
+
+wire::shape!(ReadBackupResponse, schemas::READ_BACKUP_RESPONSE, { 0 => data });

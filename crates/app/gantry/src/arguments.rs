@@ -68,6 +68,10 @@ pub enum Command {
     Image(Image),
     /// Writes the AWS profile `gantry` into ~/.aws
     Configure(Configure),
+    /// Writes the whole state into one file, while the server runs or from its data directory
+    Backup(Backup),
+    /// Fills an empty data directory from a backup
+    Restore(Restore),
     /// Says what this machine lacks and how to get it
     Doctor,
     /// Runs the demo service and waits until it serves
@@ -300,6 +304,18 @@ pub struct ImageImport {
     pub user: Option<String>,
     #[arg(long)]
     pub working_dir: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Backup {
+    /// File to write, readable by its owner only: it holds access keys
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// What `gantry backup` wrote
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Clone, Args)]

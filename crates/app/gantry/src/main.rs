@@ -59,6 +59,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Stop(stop) => commands::stop::run(&global, stop).await,
             Command::Image(image) => commands::image::run(&global, image).await,
             Command::Configure(configure) => commands::configure::run(&global, &configure),
+            Command::Backup(backup) => commands::backup::run(&global, backup).await,
+            Command::Restore(restore) => commands::backup::restore(&global, restore).await,
             Command::Doctor => commands::doctor::run(),
             Command::Demo => commands::demo::run(&global).await,
         }

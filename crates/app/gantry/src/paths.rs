@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+pub const ROOT_CREDENTIALS: &str = "root-credentials.json";
+
 /// The data directory. Server and node share one when `up` started them.
 #[derive(Debug, Clone)]
 pub struct DataDirectory(PathBuf);
@@ -69,8 +71,13 @@ impl DataDirectory {
         self.tls().join("ca.pem")
     }
 
+    /// Backups on their way to a client.
+    pub fn backups(&self) -> PathBuf {
+        self.0.join("backups")
+    }
+
     pub fn root_credentials(&self) -> PathBuf {
-        self.0.join("root-credentials.json")
+        self.0.join(ROOT_CREDENTIALS)
     }
 
     pub fn log_file(&self) -> PathBuf {

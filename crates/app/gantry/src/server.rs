@@ -10,7 +10,7 @@ use history::History;
 use identity::{AccessKeyRecord, AccessKeys};
 use log_store::LogStore;
 use registry::Registry;
-use service_control::Control;
+use service_control::{Backups, Control};
 use service_ecr::Ecr;
 use service_ecs::Ecs;
 use service_logs::Logs;
@@ -23,7 +23,7 @@ use crate::{
     link_sockets::{AcsSocket, NodeOwnership, TcsSocket},
     metrics::{LiveTasks, StateMetrics},
     output,
-    paths::{DataDirectory, Facts},
+    paths::{DataDirectory, Facts, ROOT_CREDENTIALS},
     signals,
 };
 
@@ -253,12 +253,20 @@ async fn open_services(
     Ok(Services {
         logs: Logs::new(log_store.clone(), clock.clone()),
         log_store,
-        control: Control::new(store.clone(), clock.clone()),
+        control: Control::with_backups(store.clone(), clock.clone(), backups(data)),
         ecs,
         ecr,
         registry,
         policy,
     })
+}
+
+fn backups(data: &DataDirectory) -> Backups {
+    let credentials = (ROOT_CREDENTIALS.to_owned(), data.root_credentials());
+    Backups {
+        directory: data.backups(),
+        files: [credentials].into(),
+    }
 }
 
 async fn open_gateway(

@@ -13,6 +13,7 @@
 //! Rows that the engine holds for tables this binary does not know (a newer one wrote them) stay in the engine
 //! untouched and are not loaded; rows of a known table in an unknown, newer version are an error at open.
 
+mod backup;
 mod committer;
 mod encoding;
 mod engine;
@@ -27,6 +28,7 @@ mod store;
 mod table;
 mod transaction;
 
+pub use backup::{BackupError, BackupHeader, read_backup, write_backup};
 pub use ciborium;
 pub use engine::{
     Batch, BoxFuture, BoxStream, Engine, EngineError, Fence, FollowError, Loaded, Revision, Row,

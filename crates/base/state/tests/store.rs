@@ -1,5 +1,7 @@
 //! The store over the memory engine: promises one by one, and properties over random histories.
 
+#[path = "store/backup.rs"]
+mod backup;
 #[path = "store/common.rs"]
 mod common;
 #[path = "store/durability.rs"]

@@ -146,7 +146,7 @@ mod tests {
         let join = |name: &'static str| {
             let control = Arc::clone(&control);
             async move {
-                let joined = control.handle(&root(), request(name)).await;
+                let joined = Handle::<JoinNode>::handle(&*control, &root(), request(name)).await;
                 let joined = joined.expect("joins");
                 let id = joined.node_id.expect("an id");
                 (id, joined.access_key_id.expect("a key"))
@@ -171,7 +171,7 @@ mod tests {
         let control = control().await;
         let long = "x".repeat(129);
         for name in ["", "a/b", "a b", &long] {
-            let error = control.handle(&root(), request(name)).await;
+            let error = Handle::<JoinNode>::handle(&*control, &root(), request(name)).await;
             let error = error.expect_err("refused");
             assert_eq!(error.code, "InvalidParameterException", "{name}");
         }
@@ -179,7 +179,7 @@ mod tests {
             capacity: Some(NodeCapacity::from("QUANTUM")),
             ..request("one")
         };
-        let error = control.handle(&root(), odd).await.expect_err("refused");
+        let error = Handle::<JoinNode>::handle(&*control, &root(), odd).await.expect_err("refused");
         assert_eq!(error.code, "InvalidParameterException");
     }
 }
