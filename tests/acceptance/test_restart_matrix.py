@@ -56,11 +56,13 @@ class Matrix:
         self.boots = 0
         log = {"logConfiguration": {"logDriver": "awslogs", "options": {
             "awslogs-group": LOG_GROUP, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "r"}}}
-        self.runner = world.register("runner", {})
-        self.stopped = world.register("stopped", {})
+        # SIGTERM means nothing to a program that is not up yet; without this, such a stop takes half a minute.
+        patience = {"stopTimeout": 2}
+        self.runner = world.register("runner", patience)
+        self.stopped = world.register("stopped", patience)
         self.printer = world.register("printer", {"command": ["print", str(LINES)], **log})
         self.ender = world.register("ender", {"command": ["exit", "7"]})
-        self.versions = [world.register("kept", {}), world.register("kept", {"environment": [{"name": "GREETING", "value": "new"}]})]
+        self.versions = [world.register("kept", patience), world.register("kept", {**patience, "environment": [{"name": "GREETING", "value": "new"}]})]
 
     def create_service(self):
         self.world.create_service("kept", self.versions[0], 2)
