@@ -15,8 +15,20 @@ pub(crate) fn let_through(name: &str, task_cidr: Ipv4Net) {
     };
     let range = task_cidr.trunc().to_string();
     for direction in ["-s", "-d"] {
-        let wanted = [direction, &range, "-m", "comment", "--comment", name, "-j", "ACCEPT"];
-        if !rules.iter().any(|rule| is_ours(rule, name) && has(rule, direction, &range)) {
+        let wanted = [
+            direction,
+            &range,
+            "-m",
+            "comment",
+            "--comment",
+            name,
+            "-j",
+            "ACCEPT",
+        ];
+        if !rules
+            .iter()
+            .any(|rule| is_ours(rule, name) && has(rule, direction, &range))
+        {
             run(&[&["-I", CHAIN], &wanted[..]].concat());
         }
     }
@@ -57,7 +69,11 @@ fn run(arguments: &[&str]) {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
             let error = String::from_utf8_lossy(&output.stderr);
-            tracing::warn!(error = error.trim(), ?arguments, "iptables refused; tasks may not reach each other beside Docker");
+            tracing::warn!(
+                error = error.trim(),
+                ?arguments,
+                "iptables refused; tasks may not reach each other beside Docker"
+            );
         }
         Err(error) => tracing::warn!(%error, "iptables cannot be run"),
     }
