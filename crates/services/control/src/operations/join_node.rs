@@ -179,7 +179,9 @@ mod tests {
             capacity: Some(NodeCapacity::from("QUANTUM")),
             ..request("one")
         };
-        let error = Handle::<JoinNode>::handle(&*control, &root(), odd).await.expect_err("refused");
+        let error = Handle::<JoinNode>::handle(&*control, &root(), odd)
+            .await
+            .expect_err("refused");
         assert_eq!(error.code, "InvalidParameterException");
     }
 }
