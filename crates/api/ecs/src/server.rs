@@ -127,6 +127,7 @@ impl<S> Service for Server<S>
 where
     S: Handle<operations::CreateCluster>
         + Handle<operations::CreateService>
+        + Handle<operations::DeleteAttributes>
         + Handle<operations::DeleteCluster>
         + Handle<operations::DeleteService>
         + Handle<operations::DeregisterContainerInstance>
@@ -139,13 +140,16 @@ where
         + Handle<operations::DescribeTasks>
         + Handle<operations::DiscoverPollEndpoint>
         + Handle<operations::ListAccountSettings>
+        + Handle<operations::ListAttributes>
         + Handle<operations::ListClusters>
         + Handle<operations::ListContainerInstances>
         + Handle<operations::ListServices>
+        + Handle<operations::ListServicesByNamespace>
         + Handle<operations::ListTagsForResource>
         + Handle<operations::ListTaskDefinitionFamilies>
         + Handle<operations::ListTaskDefinitions>
         + Handle<operations::ListTasks>
+        + Handle<operations::PutAttributes>
         + Handle<operations::PutClusterCapacityProviders>
         + Handle<operations::RegisterContainerInstance>
         + Handle<operations::RegisterTaskDefinition>
@@ -158,6 +162,8 @@ where
         + Handle<operations::UntagResource>
         + Handle<operations::UpdateCluster>
         + Handle<operations::UpdateClusterSettings>
+        + Handle<operations::UpdateContainerAgent>
+        + Handle<operations::UpdateContainerInstancesState>
         + Handle<operations::UpdateService>
         + 'static,
 {
@@ -172,6 +178,7 @@ where
         match call.operation.name {
             "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
             "CreateService" => wire::serve::<operations::CreateService, S>(&self.0, call),
+            "DeleteAttributes" => wire::serve::<operations::DeleteAttributes, S>(&self.0, call),
             "DeleteCluster" => wire::serve::<operations::DeleteCluster, S>(&self.0, call),
             "DeleteService" => wire::serve::<operations::DeleteService, S>(&self.0, call),
             "DeregisterContainerInstance" => {
@@ -198,11 +205,15 @@ where
             "ListAccountSettings" => {
                 wire::serve::<operations::ListAccountSettings, S>(&self.0, call)
             }
+            "ListAttributes" => wire::serve::<operations::ListAttributes, S>(&self.0, call),
             "ListClusters" => wire::serve::<operations::ListClusters, S>(&self.0, call),
             "ListContainerInstances" => {
                 wire::serve::<operations::ListContainerInstances, S>(&self.0, call)
             }
             "ListServices" => wire::serve::<operations::ListServices, S>(&self.0, call),
+            "ListServicesByNamespace" => {
+                wire::serve::<operations::ListServicesByNamespace, S>(&self.0, call)
+            }
             "ListTagsForResource" => {
                 wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
             }
@@ -213,6 +224,7 @@ where
                 wire::serve::<operations::ListTaskDefinitions, S>(&self.0, call)
             }
             "ListTasks" => wire::serve::<operations::ListTasks, S>(&self.0, call),
+            "PutAttributes" => wire::serve::<operations::PutAttributes, S>(&self.0, call),
             "PutClusterCapacityProviders" => {
                 wire::serve::<operations::PutClusterCapacityProviders, S>(&self.0, call)
             }
@@ -238,6 +250,12 @@ where
             "UpdateCluster" => wire::serve::<operations::UpdateCluster, S>(&self.0, call),
             "UpdateClusterSettings" => {
                 wire::serve::<operations::UpdateClusterSettings, S>(&self.0, call)
+            }
+            "UpdateContainerAgent" => {
+                wire::serve::<operations::UpdateContainerAgent, S>(&self.0, call)
+            }
+            "UpdateContainerInstancesState" => {
+                wire::serve::<operations::UpdateContainerInstancesState, S>(&self.0, call)
             }
             "UpdateService" => wire::serve::<operations::UpdateService, S>(&self.0, call),
             _ => wire::refuse(call),

@@ -11,6 +11,7 @@ use identity::{AccessKeyRecord, AccessKeys};
 use log_store::LogStore;
 use registry::Registry;
 use service_control::{Backups, Control};
+use service_ec2::Ec2;
 use service_ecr::Ecr;
 use service_ecs::Ecs;
 use service_logs::Logs;
@@ -51,6 +52,7 @@ pub struct RunningServer {
 /// The services, before the gateway opens.
 struct Services {
     ecs: Arc<Ecs>,
+    ec2: Arc<Ec2>,
     ecr: Arc<Ecr>,
     control: Arc<Control>,
     logs: Arc<Logs>,
@@ -203,7 +205,8 @@ fn is_gantry(pid: u32) -> bool {
 }
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
-    let schema = Control::schema(Ecr::schema(Ecs::schema(Schema::new()))).view::<LiveTasks>();
+    let schema =
+        Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(Schema::new())))).view::<LiveTasks>();
     let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
     Ok(store)
@@ -230,7 +233,7 @@ async fn open_services(
             region: options.region.clone(),
             endpoint: endpoint.to_owned(),
             default_subnet_cidr: options.default_subnet_cidr.clone(),
-            availability_zone: format!("{}a", options.region),
+            availability_zone: availability_zone(options),
         },
     );
     let policy = Arc::new(PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(
@@ -251,6 +254,14 @@ async fn open_services(
     let registry = Registry::open(&data.registry(), ecr.clone(), ecr.clone(), clock.clone())?;
     let log_store = LogStore::open(&data.logs(), clock.clone())?;
     Ok(Services {
+        ec2: Ec2::new(
+            store.clone(),
+            service_ec2::Config {
+                region: options.region.clone(),
+                endpoint: endpoint.to_owned(),
+                availability_zone: availability_zone(options),
+            },
+        ),
         logs: Logs::new(log_store.clone(), clock.clone()),
         log_store,
         control: Control::with_backups(store.clone(), clock.clone(), backups(data)),
@@ -279,6 +290,7 @@ async fn open_gateway(
 ) -> anyhow::Result<Bound> {
     let mut builder = Gateway::builder(clock.clone(), &options.region)
         .service(Arc::new(api_ecs::Server(Arc::clone(&services.ecs))))
+        .service(Arc::new(api_ec2::Server(Arc::clone(&services.ec2))))
         .service(Arc::new(api_ecr::Server(Arc::clone(&services.ecr))))
         .service(Arc::new(api_gantry::Server(Arc::clone(&services.control))))
         .service(Arc::new(api_logs::Server(Arc::clone(&services.logs))))
@@ -302,6 +314,11 @@ async fn open_gateway(
         builder = builder.no_authentication(&options.account);
     }
     Ok(builder.build()?.bind().await?)
+}
+
+/// One server is one zone: the region's first.
+fn availability_zone(options: &ServerOptions) -> String {
+    format!("{}a", options.region)
 }
 
 /// What agents and `docker login` are told.

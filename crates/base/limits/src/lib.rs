@@ -204,3 +204,14 @@ pub const LOG_PAGE_BYTES: usize = 1024 * 1024;
 /// Groups or streams of one page.
 pub const LOG_DESCRIBE_ITEMS: usize = 50;
 pub const LOG_FILTER_STREAMS: usize = 100;
+
+// service-ecs: container instances
+
+/// UpdateContainerInstancesState takes this many:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html>
+pub const CONTAINER_INSTANCES_PER_STATE_CHANGE: usize = 10;
+/// Attributes of one PutAttributes or DeleteAttributes, and those that users may put on one container instance:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html>
+pub const ATTRIBUTES_PER_REQUEST: usize = 10;
+pub const ATTRIBUTES_PER_RESOURCE: usize = 10;
+pub const ATTRIBUTE_CHARACTERS: usize = 128;

@@ -1,9 +1,11 @@
 //! One file an operation: what it needs to be allowed, and what it does.
 
+mod attributes;
 mod clusters;
 mod container_instances;
 mod create_cluster;
 mod create_service;
+mod delete_attributes;
 mod delete_cluster;
 mod delete_service;
 mod deregister_container_instance;
@@ -16,13 +18,16 @@ mod describe_task_definition;
 mod describe_tasks;
 mod discover_poll_endpoint;
 mod list_account_settings;
+mod list_attributes;
 mod list_clusters;
 mod list_container_instances;
 mod list_services;
+mod list_services_by_namespace;
 mod list_tags_for_resource;
 mod list_task_definition_families;
 mod list_task_definitions;
 mod list_tasks;
+mod put_attributes;
 mod put_cluster_capacity_providers;
 mod refused;
 mod register_container_instance;
@@ -38,4 +43,6 @@ mod tagging;
 mod untag_resource;
 mod update_cluster;
 mod update_cluster_settings;
+mod update_container_agent;
+mod update_container_instances_state;
 mod update_service;

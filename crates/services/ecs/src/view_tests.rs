@@ -150,6 +150,7 @@ fn instance(id: usize, serverless: bool, status: usize) -> ContainerInstanceReco
         reserved_tcp_ports: vec![],
         reserved_udp_ports: vec![],
         attributes: vec![],
+        own_attributes: vec![],
         availability_zone: String::new(),
         agent_version: String::new(),
         agent_hash: String::new(),

@@ -63,6 +63,24 @@ impl ServiceScheduler {
         }
     }
 
+    /// Services with tasks on a node that begins or ends to drain.
+    fn services_on(&self, container_instance_key: &str) -> BTreeSet<String> {
+        let found = self.ecs.store.read(|head| {
+            let tasks = head.index::<TaskRecord>("by_container_instance", container_instance_key);
+            let service = |task: &TaskRecord| {
+                let name = task.service.as_ref()?;
+                Some(ServiceRecord::key_of(
+                    &task.account,
+                    &task.region,
+                    &task.cluster,
+                    name,
+                ))
+            };
+            tasks.iter().filter_map(|task| service(task)).collect()
+        });
+        found.head()
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,6 +116,11 @@ impl Loop for ServiceScheduler {
                     ServiceRecord::key_of(&task.account, &task.region, &task.cluster, service);
                 keys.insert(key);
             }
+        }
+        if let Some((Some(before), Some(after))) = change.of::<ContainerInstanceRecord>()
+            && before.status != after.status
+        {
+            keys.append(&mut self.services_on(&after.key()));
         }
         self.wake_waiting(change, keys);
     }

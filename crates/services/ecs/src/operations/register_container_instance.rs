@@ -114,6 +114,7 @@ impl Ecs {
             reserved_tcp_ports: vec![],
             reserved_udp_ports: vec![],
             attributes: vec![],
+            own_attributes: vec![],
             availability_zone: self.config.availability_zone.clone(),
             agent_version: String::new(),
             agent_hash: String::new(),
@@ -185,7 +186,7 @@ fn fill(record: &mut ContainerInstanceRecord, offer: Offer, availability_zone: &
     if let Some(version) = offer.docker_version {
         record.docker_version = version;
     }
-    // Attributes that the user put on the instance stay; those of the agent are what it says now.
+    // Those of the agent are what it says now; `own_attributes` stay.
     let mut attributes: Vec<Attribute> = offer
         .attributes
         .into_iter()

@@ -179,6 +179,8 @@ impl Ecs {
             rollout_state_reason: format!("ECS deployment {id} in progress."),
             failed_tasks: 0,
             last_failure_at: None,
+            short_runs: 0,
+            last_short_run_at: None,
             without_room: false,
             impaired_reported: false,
             created_at: now,
@@ -202,6 +204,8 @@ pub(super) fn deployed(spec: &TaskSpec) -> Result<TaskSpec, Error> {
 pub(super) fn forget_failures(deployment: &mut DeploymentRecord, now: UnixMillis) {
     deployment.failed_tasks = 0;
     deployment.last_failure_at = None;
+    deployment.short_runs = 0;
+    deployment.last_short_run_at = None;
     deployment.impaired_reported = false;
     deployment.updated_at = now;
 }

@@ -6,7 +6,7 @@ use super::Tags;
 
 /// A node that registered. A serverless one belongs to no cluster and is hidden from users: it is Fargate's capacity.
 ///
-/// Writers: registration writes identity, resources and attributes; UpdateContainerInstancesState and
+/// Writers: registration writes identity, resources and attributes; Put- and DeleteAttributes `own_attributes`; UpdateContainerInstancesState and
 /// DeregisterContainerInstance write `status`; the link writes `connection`. What tasks use is not
 /// here: the view [`crate::usage::NodeUsage`] derives it from the tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,11 @@ pub struct ContainerInstanceRecord {
     pub memory_mib: i64,
     pub reserved_tcp_ports: Vec<u16>,
     pub reserved_udp_ports: Vec<u16>,
+    /// The agent's and the server's, as of the last registration.
     pub attributes: Vec<Attribute>,
+    /// Those that users put there (PutAttributes); they outlive registrations.
+    #[serde(default)]
+    pub own_attributes: Vec<Attribute>,
     pub availability_zone: String,
     pub agent_version: String,
     pub agent_hash: String,
@@ -80,6 +84,10 @@ impl ContainerInstanceRecord {
             return scope.arn("ecs", &format!("container-instance/{}", self.id));
         }
         scope.container_instance(&self.cluster, &self.id)
+    }
+
+    pub fn all_attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().chain(&self.own_attributes)
     }
 
     /// The node is gone for good; so are the tasks that it had.

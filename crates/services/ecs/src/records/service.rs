@@ -72,6 +72,11 @@ pub struct DeploymentRecord {
     /// Tasks of this deployment that stopped without ever RUNNING, in a row; drives the delay before the next try.
     pub failed_tasks: i32,
     pub last_failure_at: Option<UnixMillis>,
+    /// Tasks of this deployment that ran and ended by themselves within seconds, in a row; paces further starts.
+    #[serde(default)]
+    pub short_runs: i32,
+    #[serde(default)]
+    pub last_short_run_at: Option<UnixMillis>,
     /// No node took its last task; the next one that is placed clears it.
     pub without_room: bool,
     /// The event "unable to consistently start tasks" was written for these failures.

@@ -46,8 +46,7 @@ pub(crate) fn render(
 
 fn attributes(record: &ContainerInstanceRecord) -> Vec<Attribute> {
     record
-        .attributes
-        .iter()
+        .all_attributes()
         .map(|attribute| Attribute {
             name: Some(attribute.name.clone()),
             value: attribute.value.clone(),

@@ -1,7 +1,8 @@
 //! Counts the tasks of a deployment that never ran, in the transaction that ends them: the scheduler starts further
 //! ones more and more slowly (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html>).
 
-use ecs_rules::task_state::stop_code;
+use clock::UnixMillis;
+use ecs_rules::{deployment::is_short_run, task_state::stop_code};
 use state::Tx;
 
 use crate::records::{DeploymentRecord, ServiceRecord, TaskRecord, TaskStatus};
@@ -11,9 +12,11 @@ pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
     let (Some(service), Some(deployment_id)) = (&after.service, &after.deployment_id) else {
         return;
     };
-    let Some(outcome) = Outcome::of(before, after) else {
+    let outcome = Outcome::of(before, after);
+    let run = Run::of(before, after);
+    if outcome.is_none() && run.is_none() {
         return;
-    };
+    }
     let key = ServiceRecord::key_of(&after.account, &after.region, &after.cluster, service);
     let Some(known) = tx.get::<ServiceRecord>(&key) else {
         return;
@@ -21,8 +24,47 @@ pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
     let mut record = ServiceRecord::clone(&known);
     let mut deployments = record.deployments.iter_mut();
     if let Some(deployment) = deployments.find(|deployment| deployment.id == *deployment_id) {
-        outcome.apply(deployment, after);
+        if let Some(outcome) = outcome {
+            outcome.apply(deployment, after);
+        }
+        if let Some(run) = run {
+            run.apply(deployment);
+        }
         tx.put(record);
+    }
+}
+
+/// How long a task ran that ended by itself.
+enum Run {
+    Short { ended: UnixMillis },
+    Long,
+}
+
+impl Run {
+    fn of(before: &TaskRecord, after: &TaskRecord) -> Option<Self> {
+        let ended_now = before.stop_code.is_none()
+            && after.stop_code.as_deref() == Some(stop_code::ESSENTIAL_CONTAINER_EXITED);
+        let ended = after
+            .stopping_at
+            .or(after.stopped_at)
+            .filter(|_| ended_now)?;
+        Some(match is_short_run(after.started_at, ended) {
+            true => Self::Short { ended },
+            false => Self::Long,
+        })
+    }
+
+    fn apply(self, deployment: &mut DeploymentRecord) {
+        match self {
+            Self::Short { ended } => {
+                deployment.short_runs = deployment.short_runs.saturating_add(1);
+                deployment.last_short_run_at = Some(ended);
+            }
+            Self::Long => {
+                deployment.short_runs = 0;
+                deployment.last_short_run_at = None;
+            }
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+const PORT_RANGE: &str = "ecs.capability.network.container-port-range";
 /// What Fargate gives a task that asks for no more.
 const FARGATE_EPHEMERAL_STORAGE_GIB: i32 = 20;
 
@@ -109,13 +110,27 @@ fn required(
         required.push(("ecs.cpu-architecture".to_owned(), Some(value)));
     }
     if !is_serverless {
+        let mode = definition.definition.network_mode.as_ref();
+        let is_awsvpc = mode.is_some_and(|mode| mode.as_str() == "awsvpc");
         let attributes = definition.definition.requires_attributes.iter().flatten();
         required.extend(attributes.filter_map(|attribute| {
-            let name = attribute.name.clone()?;
+            let name = attribute.name.clone().filter(|name| !is_of_roles(name))?;
+            // A task with an address of its own has all its ports: nothing is mapped.
+            if is_awsvpc && name == PORT_RANGE {
+                return None;
+            }
             Some((name, attribute.value.clone()))
         }));
     }
     required
+}
+
+/// Whether an attribute is about IAM roles. A definition keeps its roles, and no task gets credentials of them yet, on
+/// any node; images and logs go to this server, to which the node has a key of its own. So an agent can't honestly
+/// announce the capability, and a task loses nothing where it is missing.
+fn is_of_roles(attribute: &str) -> bool {
+    attribute.starts_with("com.amazonaws.ecs.capability.task-iam-role")
+        || attribute.starts_with("ecs.capability.execution-role-")
 }
 
 /// PROVISIONING is the time in which a network interface is made; without one there is nothing to provision.

@@ -108,7 +108,7 @@ impl Node for PoolNode<'_> {
         if name == "ecs.availability-zone" {
             return Some(&self.record.availability_zone);
         }
-        let known = self.record.attributes.iter();
+        let known = self.record.all_attributes();
         let mut found = known.filter(|attribute| attribute.name == name);
         found
             .next()

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod attributes;
 mod clusters;
 mod container_instances;
 mod first_start;

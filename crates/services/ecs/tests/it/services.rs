@@ -1,5 +1,6 @@
 //! Services: the operations, and the scheduler with an agent that does what it is told.
 
+mod nodes;
 mod requests;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -35,6 +36,8 @@ struct Cluster {
 enum Start {
     Well,
     Never,
+    /// They run, and exit at once.
+    Crashing,
 }
 
 impl Cluster {
@@ -84,6 +87,10 @@ impl Cluster {
             match (task.desired_status.as_deref(), self.starts) {
                 (Some("STOPPED"), _) => self.report(&arn, "STOPPED", Some(143), None).await,
                 (_, Start::Well) => self.report(&arn, "RUNNING", None, None).await,
+                (_, Start::Crashing) => {
+                    self.report(&arn, "RUNNING", None, None).await;
+                    self.report(&arn, "STOPPED", Some(1), None).await;
+                }
                 (_, Start::Never) => {
                     let reason = "CannotPullContainerError: no such image";
                     self.report(&arn, "STOPPED", None, Some(reason)).await;

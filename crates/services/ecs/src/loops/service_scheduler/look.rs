@@ -9,8 +9,8 @@ use state::{Head, Record};
 
 use crate::{
     records::{
-        DeploymentRecord, DesiredStatus, HealthStatus, RolloutState, ServiceRecord, ServiceStatus,
-        TaskRecord, TaskStatus,
+        ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord, DesiredStatus,
+        HealthStatus, RolloutState, ServiceRecord, ServiceStatus, TaskRecord, TaskStatus,
     },
     service_events::REPEAT_AFTER,
 };
@@ -30,7 +30,10 @@ pub(super) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         .map(|task| {
             let grace_end = grace_end(service, task).filter(|end| *end > now);
             times.extend(grace_end);
-            task_view(task, grace_end.is_some())
+            TaskView {
+                draining: is_on_draining_node(head, task),
+                ..task_view(task, grace_end.is_some())
+            }
         })
         .collect();
     let configuration = &service.deployment_configuration;
@@ -85,12 +88,20 @@ fn grace_end(service: &ServiceRecord, task: &TaskRecord) -> Option<UnixMillis> {
     (task.health == HealthStatus::Unhealthy).then(|| started + grace)
 }
 
+fn is_on_draining_node(head: &Head, task: &TaskRecord) -> bool {
+    let key = task.container_instance_key.as_ref();
+    key.and_then(|key| head.get::<ContainerInstanceRecord>(key))
+        .is_some_and(|node| node.status == ContainerInstanceStatus::Draining)
+}
+
 fn deployment_view(record: &DeploymentRecord) -> DeploymentView {
     DeploymentView {
         id: record.id.clone(),
         completed: record.rollout_state == RolloutState::Completed,
         failed_tasks: record.failed_tasks,
         last_failure: record.last_failure_at,
+        short_runs: record.short_runs,
+        last_short_run: record.last_short_run_at,
         without_room: record.without_room,
     }
 }
@@ -105,6 +116,7 @@ fn task_view(task: &TaskRecord, in_grace: bool) -> TaskView {
         deployment_id: task.deployment_id.clone().unwrap_or_default(),
         status: task.last_status,
         stopping: task.desired_status == DesiredStatus::Stopped,
+        draining: false,
         has_health_check,
         health: if in_grace {
             HealthStatus::Unknown
