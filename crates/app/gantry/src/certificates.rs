@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -239,11 +239,11 @@ fn addresses_of_this_machine() -> Vec<IpAddr> {
             let address = interface.address?;
             let four = address
                 .as_sockaddr_in()
-                .map(|address| IpAddr::V4(Ipv4Addr::from(address.ip())));
+                .map(|address| IpAddr::V4(address.ip()));
             let six = || {
                 address
                     .as_sockaddr_in6()
-                    .map(|address| IpAddr::V6(Ipv6Addr::from(address.ip())))
+                    .map(|address| IpAddr::V6(address.ip()))
             };
             four.or_else(six)
         })
