@@ -73,7 +73,7 @@ def test_what_is_not_there_is_an_error(world, ec2):
     assert code_of(ec2.describe_subnets, MaxResults=2)[0] == "InvalidParameterValue"
     assert code_of(ec2.describe_subnets, NextToken="%%%")[0] == "InvalidNextToken"
     assert code_of(ec2.describe_vpcs, DryRun=True)[0] == "DryRunOperation"
-    assert code_of(ec2.describe_instances)[0] == "UnsupportedFeatureException"
+    assert code_of(ec2.describe_instances)[0] == "UnsupportedOperation"
 
 
 def test_pages(ec2):

@@ -84,3 +84,34 @@ def _describe(world, arn):
 
 def _remaining(world, arn):
     return {resource["name"]: resource["integerValue"] for resource in _describe(world, arn)["remainingResources"] if resource["name"] in ("CPU", "MEMORY")}
+
+
+def test_roles_and_attributes_and_draining(world, ecs, instance):
+    wait_until(lambda: _describe(world, instance)["agentConnected"], 10, "the agent to be connected")
+    ecs.put_attributes(attributes=[{"name": "stack", "value": "blue", "targetId": instance}])
+    listed = ecs.list_attributes(targetType="container-instance", attributeName="stack")["attributes"]
+    assert [(found["value"], found["targetId"]) for found in listed] == [("blue", instance)]
+
+    definition = ecs.register_task_definition(
+        family="with-roles", networkMode="awsvpc", taskRoleArn="arn:aws:iam::123456789012:role/app",
+        containerDefinitions=[{"name": "main", "image": "demo:latest", "memory": 64, "cpu": 64}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    network = world.network_configuration
+    run = dict(taskDefinition=definition, launchType="EC2", networkConfiguration=network)
+    task = ecs.run_task(**run)["tasks"][0]["taskArn"]
+    world.wait_task(task, "RUNNING")
+
+    drained = ecs.update_container_instances_state(containerInstances=[instance], status="DRAINING")
+    assert drained["containerInstances"][0]["status"] == "DRAINING"
+    assert ecs.list_container_instances(status="DRAINING")["containerInstanceArns"] == [instance]
+    assert ecs.run_task(**run)["failures"][0]["reason"] == "INACTIVE"
+    assert world.task(task)["lastStatus"] == "RUNNING", "a task of no service stays"
+    ecs.update_container_instances_state(containerInstances=[instance], status="ACTIVE")
+    second = ecs.run_task(**run)["tasks"][0]["taskArn"]
+    for arn in (task, second):
+        ecs.stop_task(task=arn)
+        world.wait_task(arn, "STOPPED")
+    ecs.delete_attributes(attributes=[{"name": "stack", "targetId": instance}])
+    with pytest.raises(ClientError) as error:
+        ecs.update_container_agent(containerInstance=instance)
+    assert error.value.response["Error"]["Code"] == "NoUpdateAvailableException"
