@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use runtime::{ContainerState, ContainerStatus};
 
 use super::driver::Driver;
+use super::prepare::Prepared;
 use super::rules::Phase;
 use super::sandbox;
 
@@ -28,6 +29,7 @@ impl Driver {
     ) {
         let sandbox = found.remove(&sandbox::id(&self.record.id));
         self.has_sandbox = sandbox.is_some_and(|of| matches!(of.state, ContainerState::Running(_)));
+        self.adopt_surroundings(network_namespace.clone());
         for index in 0..self.containers.len() {
             self.adopt_container(index, found).await;
         }
@@ -55,6 +57,20 @@ impl Driver {
         }
     }
 
+    /// Where a container has run everything was prepared, and stands: what a restart by its policy needs.
+    fn adopt_surroundings(&mut self, network_namespace: Option<PathBuf>) {
+        let has_begun = self
+            .record
+            .containers
+            .iter()
+            .any(|container| container.started_at.is_some());
+        let needs_namespace = self.task.network_mode.as_deref() == Some("awsvpc");
+        let stands = has_begun && !self.machine_was_restarted();
+        if stands && (network_namespace.is_some() || !needs_namespace) {
+            self.prepared = Some(Prepared { network_namespace });
+        }
+    }
+
     async fn adopt_container(
         &mut self,
         index: usize,
@@ -74,6 +90,8 @@ impl Driver {
         let on_disk = found.remove(&self.container_id(index));
         if let Some(status) = &on_disk {
             self.containers[index].stop_signal = status.spec.stop_signal.clone();
+            // For its restart policy; the image is kept as long as a container is there.
+            self.containers[index].image = self.node.runtime.image(&status.spec.image);
         }
         let lost_reason = if self.machine_was_restarted() {
             MACHINE_RESTARTED_REASON

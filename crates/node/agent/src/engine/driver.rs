@@ -456,7 +456,7 @@ impl Driver {
             .since(self.view.containers[index].started_at.unwrap_or(exit.at));
         let stopping = self.view.stop_wanted || self.view.containers[index].phase != Phase::Running;
         let restart = self.plan.containers[index].restart.as_ref();
-        // A restart needs the image's settings, which an adopted container has only once it was pulled again.
+        // An adopted container may lack what a restart needs: its image may be gone, its machine was started anew.
         let can_restart = self.containers[index].image.is_some() && self.prepared.is_some();
         if !stopping && can_restart && restart.is_some_and(|rule| rule.applies(exit.code, ran_for))
         {
