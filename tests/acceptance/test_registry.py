@@ -22,7 +22,8 @@ def test_push_run_and_pull_with_skopeo(world, tmp_path):
     _skopeo("copy", "--src-tls-verify=false", "--src-creds", credentials, f"docker://{host}/team/app:v1", f"oci:{again}:v1")
 
     task = world.run_task(world.register("ecr-image", {"image": f"{uri}:v1", "command": ["exit", "4"]}))
-    assert world.wait_task(task["taskArn"], "STOPPED")["containers"][0]["exitCode"] == 4
+    # A new layer is synced with its whole file system before it counts: that takes long beside heavy writers.
+    assert world.wait_task(task["taskArn"], "STOPPED", 120)["containers"][0]["exitCode"] == 4
 
 
 def test_the_registry_wants_a_login(world, tmp_path):
