@@ -22,6 +22,10 @@ pub const SERVICE_EVENTS_KEPT: usize = 100;
 /// How long an idempotency token is remembered.
 pub const CLIENT_TOKEN_HOURS: u64 = 24;
 pub const CLIENT_TOKEN_CHARACTERS: usize = 64;
+/// A cluster query (PlacementConstraint says so).
+pub const CLUSTER_QUERY_CHARACTERS: usize = 2_000;
+/// How deep parentheses and `not` of a cluster query may nest.
+pub const CLUSTER_QUERY_NESTING: usize = 32;
 
 // identity
 

@@ -6,6 +6,7 @@
 
 mod explain;
 mod filter;
+pub mod query;
 mod strategy;
 
 pub use explain::{Explanation, NearestMiss};

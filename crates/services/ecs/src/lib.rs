@@ -13,6 +13,7 @@ pub mod link;
 mod lookup;
 pub mod loops;
 mod operations;
+mod queried;
 pub mod records;
 mod render;
 mod report;

@@ -6,16 +6,16 @@ use api_ecs::{
         ListContainerInstancesResponse,
     },
 };
-use ecs_rules::Refusal;
 use kit::paginate;
 use limits::LIST_PAGE_ITEMS;
 use state::Record;
 use wire::{Access, Caller, Error, Handle};
 
 use crate::{
-    Ecs,
+    Ecs, NodeUsage,
     access::in_cluster,
     lookup,
+    queried::{self, Queried},
     records::{ContainerInstanceRecord, ContainerInstanceStatus},
 };
 
@@ -34,17 +34,11 @@ impl Handle<ListContainerInstances> for Ecs {
         caller: &Caller,
         input: ListContainerInstancesRequest,
     ) -> Result<ListContainerInstancesResponse, Error> {
-        if input
-            .filter
-            .as_deref()
-            .is_some_and(|filter| !filter.trim().is_empty())
-        {
-            return Err(Refusal::unsupported_field(
-                "filter",
-                "Gantry does not evaluate the cluster query language",
-            )
-            .into());
-        }
+        let filter = input.filter.as_deref().map(str::trim);
+        let filter = filter
+            .filter(|filter| !filter.is_empty())
+            .map(|filter| queried::parse("filter", filter))
+            .transpose()?;
         let page = lookup::page(
             input.max_results,
             input.next_token.as_deref(),
@@ -62,7 +56,13 @@ impl Handle<ListContainerInstances> for Ecs {
                 );
                 let matching = head
                     .scan::<ContainerInstanceRecord>(&prefix)
-                    .filter(|record| wanted.contains(&record.status));
+                    .filter(|record| wanted.contains(&record.status))
+                    .filter(|record| {
+                        filter.as_ref().is_none_or(|filter| {
+                            let used = head.view::<NodeUsage>().get(&record.key());
+                            filter.selects(&Queried { record, used })
+                        })
+                    });
                 Ok(paginate(&page, matching.cloned(), |record| record.key()))
             })
             .await?;

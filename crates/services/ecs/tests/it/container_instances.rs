@@ -215,14 +215,60 @@ async fn registrations_that_are_refused() {
 }
 
 #[tokio::test]
-async fn filters_are_refused_by_name() {
+async fn the_cluster_query_language_filters() {
     let world = World::new().await;
-    let request = ListContainerInstancesRequest {
-        filter: Some("attribute:ecs.os-type == linux".into()),
-        ..ListContainerInstancesRequest::default()
+    let small = world
+        .container_instance("small", "default", 1024, 2048)
+        .await;
+    let large = world
+        .container_instance("large", "default", 4096, 8192)
+        .await;
+    let rack = Attribute {
+        name: Some("rack".into()),
+        value: Some("r7".into()),
+        target_id: Some(large.clone()),
+        ..Attribute::default()
     };
-    let (_, message) = refused(world.call::<op::ListContainerInstances>(request).await);
-    assert!(message.contains("filter"), "{message}");
+    let put = PutAttributesRequest {
+        attributes: Some(vec![rack]),
+        ..PutAttributesRequest::default()
+    };
+    world.call::<op::PutAttributes>(put).await.unwrap();
+    let filtered = async |filter: &str| {
+        let request = ListContainerInstancesRequest {
+            filter: Some(filter.into()),
+            ..ListContainerInstancesRequest::default()
+        };
+        let answer = world.call::<op::ListContainerInstances>(request).await;
+        answer.map(|answer| {
+            let mut arns = answer.container_instance_arns.unwrap();
+            arns.sort();
+            arns
+        })
+    };
+    let mut both = vec![small.clone(), large.clone()];
+    both.sort();
+    for (filter, expected) in [
+        ("attribute:ecs.os-type == linux", &both),
+        ("attribute:rack == r7", &vec![large.clone()]),
+        ("attribute:rack !exists", &vec![small.clone()]),
+        ("agentConnected == true", &vec![]),
+        (
+            "runningTasksCount == 0 and registeredAt > 2020-01-01",
+            &both,
+        ),
+        ("task:group == family:x", &vec![]),
+        ("not (task:group == family:x)", &both),
+        (" ", &both),
+    ] {
+        assert_eq!(&filtered(filter).await.unwrap(), expected, "{filter}");
+    }
+    let (code, message) = refused(filtered("rack == r7").await);
+    assert_eq!(code, "InvalidParameterException");
+    assert_eq!(
+        message,
+        "Invalid filter 'rack == r7': 'rack' is not a subject (at character 1)."
+    );
 }
 
 #[tokio::test]
