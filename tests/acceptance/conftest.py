@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from hosts import Hosts
 from world import DEMO_ROOT, GANTRY, World
 
 
@@ -36,6 +37,20 @@ def _world():
         yield world
     finally:
         world.stop()
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    """A server and three serverless hosts, each with a network of its own, and the demo image."""
+    hosts = Hosts()
+    try:
+        hosts.world.start_server()
+        for name in ("host-1", "host-2", "host-3"):
+            hosts.add(name)
+        import_demo(hosts.world)
+        yield hosts
+    finally:
+        hosts.close()
 
 
 def import_demo(world: World):

@@ -3,21 +3,36 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import import_demo
+from hosts import Hosts
 from world import wait_until
 
 
 @pytest.fixture(scope="module")
-def instance(world):
-    """A container instance in the default cluster, beside the serverless node. Both share this machine's network."""
-    world.start_agent("ec2-1", "ec2", "--cluster", "default", "--attribute", "rack=r1")
-    arn = wait_until(lambda: _first(world), 20, "the container instance to register")
+def machines():
+    """A serverless host, which takes no task of the EC2 launch type, and room for another."""
+    hosts = Hosts()
+    try:
+        hosts.world.start_server()
+        hosts.add("node-1")
+        import_demo(hosts.world)
+        yield hosts
+    finally:
+        hosts.close()
+
+
+@pytest.fixture(scope="module")
+def world(machines):
+    return machines.world
+
+
+@pytest.fixture(scope="module")
+def instance(machines):
+    """A container instance in the default cluster."""
+    machines.add("ec2-1", "ec2", "--cluster", "default", "--attribute", "rack=r1")
+    arn = wait_until(lambda: _first(machines.world), 20, "the container instance to register")
     yield arn
-    ecs = world.client("ecs")
-    ecs.deregister_container_instance(containerInstance=arn, force=True)
-    agent = world.agents.pop("ec2-1")
-    agent.terminate()
-    agent.wait(30)
-    world.purge_node("ec2-1")
+    machines.world.client("ecs").deregister_container_instance(containerInstance=arn, force=True)
 
 
 def test_it_shows_itself(world, instance):

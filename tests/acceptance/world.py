@@ -48,6 +48,8 @@ class World:
     def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="gantry-acceptance-"))
         self.port = free_port()
+        self.address = "127.0.0.1"
+        self.server_options: list[str] = []
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.number, self._claim = _claim_number()
         self.cidr = f"10.{100 + self.number}.0.0/20"
@@ -59,10 +61,16 @@ class World:
 
     # Processes
 
+    def serve_at(self, address: str):
+        """Has the server listen there, in plain HTTP, so that agents need no certificate."""
+        self.address = address
+        self.endpoint = f"http://{address}:{self.port}"
+        self.server_options.append("--allow-plain-http")
+
     def start_server(self):
         self.server = self._spawn(
-            "server", "server", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir("server"),
-            "--default-subnet-cidr", self.cidr,
+            "server", "server", "--listen", f"{self.address}:{self.port}", "--data-dir", self.data_dir("server"),
+            "--default-subnet-cidr", self.cidr, *self.server_options,
         )
         wait_until(self._healthy, START_SECONDS, "the server to answer /healthz")
         return self
@@ -150,7 +158,7 @@ class World:
         if self.server.poll() is not None:
             raise AssertionError(f"the server ended with {self.server.returncode}:\n{self.log('server')}")
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as stream:
+            with socket.create_connection((self.address, self.port), timeout=1) as stream:
                 stream.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 return b" 200 " in stream.recv(64)
         except OSError:
