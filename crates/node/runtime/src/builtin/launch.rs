@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +22,7 @@ use crate::shim::{EXEC, ExecAnswer, RUN, SUBCOMMAND, StartAnswer};
 
 /// Larger ones are debug builds, which are not worth the memory.
 const MAX_SEALED_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_SEAL_TRIES: u32 = 20;
 /// A bound for what a shim says.
 const MAX_ANSWER_BYTES: u64 = 1024 * 1024;
 /// Over a command's own time, for the shim to start and to answer.
@@ -57,11 +59,7 @@ impl ShimProgram {
         )?);
         io::copy(&mut program, &mut copy)?;
         copy.rewind()?;
-        let seals = SealFlag::F_SEAL_WRITE
-            | SealFlag::F_SEAL_GROW
-            | SealFlag::F_SEAL_SHRINK
-            | SealFlag::F_SEAL_SEAL;
-        fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;
+        seal(&copy)?;
         Ok(Self {
             path: PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())),
             _sealed: Some(copy),
@@ -78,6 +76,23 @@ impl ShimProgram {
             .env_clear();
         command.stdout(Stdio::piped());
         command
+    }
+}
+
+/// The kernel refuses to seal pages that something else holds for a moment (compaction, writeback), after it has
+/// waited some 150 ms itself (`memfd_wait_for_pins`); so a busy machine gets more tries.
+fn seal(copy: &File) -> io::Result<()> {
+    let seals = SealFlag::F_SEAL_WRITE
+        | SealFlag::F_SEAL_GROW
+        | SealFlag::F_SEAL_SHRINK
+        | SealFlag::F_SEAL_SEAL;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match fcntl(copy, FcntlArg::F_ADD_SEALS(seals)) {
+            Err(Errno::EBUSY) if tries < MAX_SEAL_TRIES => {}
+            done => return Ok(done.map(drop)?),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ async fn a_device_that_is_made_cannot_be_opened() {
     let device = nix::sys::stat::stat("/").unwrap().st_dev;
     let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
     let script = format!(
-        "mknod /disk b {major} {minor} && head -c 16 /disk > /dev/null && echo OPEN; mknod /mem c 1 1 && head -c 1 /mem >/dev/null && echo OPEN; head -c 4 /dev/zero | wc -c"
+        "exec 2>&1; mknod /disk b {major} {minor} && head -c 16 /disk > /dev/null && echo OPEN; mknod /mem c 1 1 && head -c 1 /mem >/dev/null && echo OPEN; head -c 4 /dev/zero | wc -c"
     );
     let log = attempt(&fixture, "c", &script).await;
     assert!(!log.contains("OPEN"), "{log}");
