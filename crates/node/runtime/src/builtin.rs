@@ -21,6 +21,7 @@ use crate::disk::ContainerDirectory;
 use crate::error::{CreateError, ExecError, PullError, RuntimeError, StartError};
 use crate::image::{CollectedImages, Image, ImageCleanup, PullProgressSink, PullRequest};
 use crate::images::{ImageStore, Puller};
+use crate::oci_runtime::OciRuntime;
 use crate::spec::{ContainerSpec, TaskGroup};
 use launch::ShimProgram;
 use watch::Watcher;
@@ -39,6 +40,7 @@ pub struct BuiltinOptions {
     pub shim_program: PathBuf,
     /// The control group that all tasks' groups are in; two agents on one machine need two names.
     pub group_root: String,
+    pub oci_runtime: OciRuntime,
     /// Certificate authorities that registries may have besides this machine's, in PEM.
     pub registry_authorities: Vec<Vec<u8>>,
 }
@@ -50,6 +52,7 @@ impl BuiltinOptions {
             clock,
             shim_program: PathBuf::from("/proc/self/exe"),
             group_root: "gantry".to_owned(),
+            oci_runtime: OciRuntime::default(),
             registry_authorities: Vec::new(),
         }
     }

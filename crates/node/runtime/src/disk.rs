@@ -8,6 +8,7 @@
 //!                        log-<n>.jsonl    what it wrote
 //!                        config.json      the OCI specification
 //!                        oci/             libcontainer's own state
+//!                        oci-runtime/     state, log and pid files of another OCI runtime
 //!                        rootfs/          mount point, used in the shim's mount namespace only
 //!                        upper/ work/     overlayfs
 //!                        shm/ storage/    of a sandbox: what the task's containers share, mounted in the shims' namespaces only
@@ -71,6 +72,11 @@ impl ContainerDirectory {
 
     pub(crate) fn work(&self) -> PathBuf {
         self.0.join("work")
+    }
+
+    /// Made by the shim when another OCI runtime than libcontainer is used.
+    pub(crate) fn oci_runtime_file(&self, name: &str) -> PathBuf {
+        self.0.join("oci-runtime").join(name)
     }
 
     pub(crate) fn shared_memory(&self) -> PathBuf {

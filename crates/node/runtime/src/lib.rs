@@ -12,6 +12,7 @@ mod error;
 mod image;
 mod images;
 mod logs;
+mod oci_runtime;
 mod process;
 mod root;
 mod spec;
@@ -28,4 +29,5 @@ pub use image::{
     CollectedImages, Image, ImageCleanup, ImageConfig, PullProgress, PullProgressSink, PullRequest,
     RegistryAuth, RegistryEndpoint, no_progress,
 };
+pub use oci_runtime::OciRuntime;
 pub use spec::{ContainerSpec, Mount, Namespace, Role, Sandbox, TaskGroup, Tmpfs, Ulimit};

@@ -10,6 +10,7 @@ mod init;
 mod oci;
 mod rootfs;
 mod run;
+mod runc;
 mod sandbox;
 mod seccomp;
 mod users;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::Started;
 use crate::disk::ContainerDirectory;
+use crate::oci_runtime::OciRuntime;
 use crate::spec::ContainerSpec;
 
 pub(crate) use exec::ExecAnswer;
@@ -93,6 +95,8 @@ pub(crate) struct StoredContainer {
     pub layers_directory: PathBuf,
     /// The lowest first.
     pub layers: Vec<String>,
+    #[serde(default)]
+    pub oci_runtime: OciRuntime,
 }
 
 /// What the shim tells the agent when the container runs, or will not.

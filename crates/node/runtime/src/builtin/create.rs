@@ -13,6 +13,7 @@ use crate::contract::{ContainerState, ContainerStatus, Exit};
 use crate::disk::{ContainerDirectory, Durability, read_json, remove_tree, write_json};
 use crate::error::{CreateError, RuntimeError};
 use crate::images::{ImageStore, InUse};
+use crate::oci_runtime::OciRuntime;
 use crate::process::ProcessIdentity;
 use crate::shim::{RunningState, StoredContainer};
 use crate::spec::{ContainerSpec, Role};
@@ -39,12 +40,18 @@ impl Inner {
         if layers.is_empty() {
             layers.push(ImageStore::EMPTY_LAYER.to_owned());
         }
+        let oci_runtime = match spec.role {
+            // It runs no program, but stays in what made it.
+            Role::Sandbox(_) => OciRuntime::Libcontainer,
+            Role::Program => self.options.oci_runtime.clone(),
+        };
         let container = StoredContainer {
             spec,
             created_at: self.options.clock.now(),
             group,
             layers_directory: self.store.layers_directory(),
             layers,
+            oci_runtime,
         };
         let path = directory.path().display().to_string();
         let written = self

@@ -20,13 +20,15 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ShimError;
 use super::executor::{FirstProcess, ProgramExecutor};
 use super::run::{self, OCI_ID};
+use super::runc::{ExecOrder, Runc};
 use super::users::ResolvedUser;
+use super::{ShimError, StoredContainer};
 use crate::contract::ExecRequest;
-use crate::disk::ContainerDirectory;
+use crate::disk::{ContainerDirectory, read_json};
 use crate::error::with_causes;
+use crate::oci_runtime::OciRuntime;
 use crate::root::Root;
 
 /// As much as Docker keeps of a health check's output, and a little more for who looks.
@@ -69,11 +71,39 @@ fn run_command(
     let config = run::read_config(directory.path())?;
     let user = user_of(directory, request, &config)?;
     let working_directory = config["process"]["cwd"].as_str().unwrap_or("/").to_owned();
+    let container: StoredContainer = read_json(&directory.container())
+        .map_err(ShimError::system("container.json"))?
+        .ok_or_else(|| ShimError::Container("there is no such container".to_owned()))?;
     let signals = run::watch_children()?;
     let (output, container_output) = run::pipe()?;
-    let container_errors = container_output
+    let errors = container_output
         .try_clone()
         .map_err(ShimError::system("pipe"))?;
+    let order = ExecOrder {
+        command: &request.command,
+        user: &user,
+        working_directory: &working_directory,
+        output: container_output,
+        errors,
+    };
+    let pid = match &container.oci_runtime {
+        OciRuntime::Libcontainer => start(directory, order)?,
+        OciRuntime::Program(program) => {
+            nix::sys::prctl::set_child_subreaper(true).map_err(ShimError::system("subreaper"))?;
+            Runc { program, directory }.exec(order)?
+        }
+    };
+    let mut command = Command {
+        pid: Pid::from_raw(pid),
+        output: Some(output.into()),
+        collected: Vec::new(),
+    };
+    let deadline = clock.monotonic() + Duration::from_secs(request.timeout_seconds.into());
+    let answer = command.supervise(&clock, deadline, &signals)?;
+    Ok((answer, command.collected))
+}
+
+fn start(directory: &ContainerDirectory, order: ExecOrder<'_>) -> Result<i32, ShimError> {
     let (executor, report) = ProgramExecutor::new(FirstProcess::Program)?;
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
@@ -81,28 +111,19 @@ fn run_command(
         .with_executor(executor)
         .with_root_path(directory.path())
         .map_err(failed)?
-        .with_stdout(container_output)
-        .with_stderr(container_errors)
+        .with_stdout(order.output)
+        .with_stderr(order.errors)
         .as_tenant()
-        .with_container_args(request.command.clone())
-        .with_cwd(Some(working_directory))
-        .with_user(Some(user.uid))
-        .with_group(Some(user.gid))
-        .with_additional_gids(user.additional_gids)
+        .with_container_args(order.command.to_vec())
+        .with_cwd(Some(order.working_directory))
+        .with_user(Some(order.user.uid))
+        .with_group(Some(order.user.gid))
+        .with_additional_gids(order.user.additional_gids.clone())
         .with_detach(false)
         .build();
     // The program's own complaint says more than libcontainer's about the same.
     report.wait()?;
-    // libcontainer has its own version of this type.
-    let pid = Pid::from_raw(built.map_err(failed)?.as_raw());
-    let mut command = Command {
-        pid,
-        output: Some(output.into()),
-        collected: Vec::new(),
-    };
-    let deadline = clock.monotonic() + Duration::from_secs(request.timeout_seconds.into());
-    let answer = command.supervise(&clock, deadline, &signals)?;
-    Ok((answer, command.collected))
+    Ok(built.map_err(failed)?.as_raw())
 }
 
 struct Command {
@@ -226,7 +247,7 @@ fn user_of(
         });
     };
     // The root file system is mounted in the container's namespace only; `/proc` leads there.
-    let state: run::RunningState = crate::disk::read_json(&directory.state())
+    let state: run::RunningState = read_json(&directory.state())
         .map_err(ShimError::system("state.json"))?
         .ok_or_else(|| ShimError::Container("the container does not run".to_owned()))?;
     let path = PathBuf::from(format!("/proc/{}/root", state.identity.pid));

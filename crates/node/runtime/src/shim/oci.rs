@@ -94,6 +94,9 @@ const READONLY_PATHS: [&str; 5] = [
     "/proc/sysrq-trigger",
 ];
 
+/// Where Docker has it.
+const INIT_DESTINATION: &str = "/sbin/docker-init";
+
 /// What the container joins, by paths that lead there from inside the shim.
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
@@ -103,6 +106,8 @@ pub(super) struct Surroundings {
     pub ipc: Option<String>,
     pub shared_memory: Option<PathBuf>,
     pub storage: Option<PathBuf>,
+    /// A static init program of the host, for an OCI runtime that has none of its own.
+    pub init: Option<PathBuf>,
 }
 
 /// The whole `config.json`.
@@ -122,7 +127,7 @@ pub(super) fn config(
         "process": {
             "terminal": false,
             "user": { "uid": user.uid, "gid": user.gid, "additionalGids": user.additional_gids },
-            "args": spec.command,
+            "args": arguments(spec, surroundings),
             "env": environment(spec, user),
             "cwd": working_directory(spec),
             "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },
@@ -147,6 +152,13 @@ pub(super) fn config(
         config["linux"]["seccomp"] = seccomp::profile(&capabilities);
     }
     config
+}
+
+fn arguments(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<String> {
+    let init = surroundings.init.iter();
+    // It reaps even where it is not process 1, as in a task's process namespace.
+    let init = init.flat_map(|_| [INIT_DESTINATION, "-s", "--"].map(str::to_owned));
+    init.chain(spec.command.iter().cloned()).collect()
 }
 
 pub(super) fn working_directory(spec: &ContainerSpec) -> &str {
@@ -400,6 +412,8 @@ fn mounts(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<Value> {
         .into_iter()
         .filter_map(|(source, destination)| Some((source.as_deref()?, destination)));
     mounts.extend(files.map(|(source, destination)| bind(source, destination, false)));
+    let init = surroundings.init.as_deref();
+    mounts.extend(init.map(|program| bind(program, INIT_DESTINATION, true)));
     mounts.extend(spec.mounts.iter().map(|volume| {
         let source = match &surroundings.storage {
             // Joining an absolute path to another gives the absolute one.

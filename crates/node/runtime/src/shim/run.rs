@@ -16,8 +16,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
 
-use super::executor::{ExecutionReport, FirstProcess, ProgramExecutor};
+use super::executor::{FirstProcess, ProgramExecutor};
 use super::oci::Surroundings;
+use super::runc::{self, Runc};
 use super::sandbox::{self, Joined};
 use super::users::{self, ResolvedUser};
 use super::{ShimError, StartAnswer, StoredContainer, oci, rootfs};
@@ -26,6 +27,7 @@ use crate::contract::{Exit, LogStream, Started};
 use crate::disk::{ContainerDirectory, Durability, create_json, read_json, write_json};
 use crate::error::with_causes;
 use crate::logs::{LogWriter, RotationLimits};
+use crate::oci_runtime::OciRuntime;
 use crate::process::ProcessIdentity;
 use crate::root::Root;
 use crate::spec::{ContainerSpec, Role};
@@ -79,7 +81,18 @@ pub(super) fn run(directory: &ContainerDirectory) -> Result<(), ShimError> {
     };
     write_json(&directory.exit(), &exit, Durability::Synced)
         .map_err(ShimError::system("exit.json"))?;
+    forget(directory, &container);
     group.remove().map_err(ShimError::system("control group"))
+}
+
+/// What an OCI runtime of its own keeps goes with the container's directory at the latest.
+fn forget(directory: &ContainerDirectory, container: &StoredContainer) {
+    if let OciRuntime::Program(program) = &container.oci_runtime
+        && directory.state().exists()
+        && let Err(error) = (Runc { program, directory }).delete(false)
+    {
+        super::complain(directory, &error.to_string());
+    }
 }
 
 /// A container whose program runs.
@@ -119,7 +132,6 @@ fn launch(
     let signals = watch_children()?;
     let (stdout, container_stdout) = pipe()?;
     let (stderr, container_stderr) = pipe()?;
-    let (executor, report) = ProgramExecutor::new(first_process(&container.spec))?;
     let (stdin, container_stdin) = if container.spec.keep_stdin_open {
         let (container_stdin, stdin) = pipe()?;
         (Some(stdin), Some(container_stdin))
@@ -131,7 +143,12 @@ fn launch(
         stdout: container_stdout,
         stderr: container_stderr,
     };
-    let pid = create_and_start(directory, executor, report, streams)?;
+    let pid = match &container.oci_runtime {
+        OciRuntime::Libcontainer => {
+            create_and_start(directory, first_process(&container.spec), streams)?
+        }
+        OciRuntime::Program(program) => Runc { program, directory }.create_and_start(streams)?,
+    };
     // Reached by whoever runs out of memory, the shim is the last that should go: its container would be lost.
     let _ = fs::write("/proc/self/oom_score_adj", "-999");
     let started = Started {
@@ -164,10 +181,11 @@ pub(crate) struct RunningState {
 }
 
 /// The container's ends.
-struct Streams {
-    stdin: Option<OwnedFd>,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+pub(super) struct Streams {
+    /// `None`: at its end.
+    pub stdin: Option<OwnedFd>,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
 }
 
 fn first_process(spec: &ContainerSpec) -> FirstProcess {
@@ -190,13 +208,22 @@ fn write_config(
     root.make_directory(Path::new(oci::working_directory(&container.spec)))
         .map_err(ShimError::system("working directory"))?;
     // The paths that the agent knows lead nowhere from in here; the descriptors still do.
-    let path = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
+    let owner = match container.oci_runtime {
+        OciRuntime::Libcontainer => "self".to_owned(),
+        OciRuntime::Program(_) => std::process::id().to_string(),
+    };
+    let path = |file: &File| format!("/proc/{owner}/fd/{}", file.as_raw_fd());
+    let init = match container.oci_runtime {
+        OciRuntime::Program(_) if container.spec.init => Some(runc::init_program()?),
+        _ => None,
+    };
     let surroundings = Surroundings {
         network: network.map(path),
         pid: sandbox.map(|sandbox| path(&sandbox.pid_namespace)),
         ipc: sandbox.map(|sandbox| path(&sandbox.ipc_namespace)),
         shared_memory: sandbox.map(Joined::shared_memory),
         storage: sandbox.and_then(Joined::storage),
+        init,
     };
     for mount in &container.spec.mounts {
         if let (true, Some(storage)) = (mount.source.is_relative(), &surroundings.storage) {
@@ -224,10 +251,10 @@ pub(super) fn resolve_user(root: &Root, user: Option<&str>) -> Result<ResolvedUs
 
 fn create_and_start(
     directory: &ContainerDirectory,
-    executor: ProgramExecutor,
-    report: ExecutionReport,
+    first_process: FirstProcess,
     streams: Streams,
 ) -> Result<i32, ShimError> {
+    let (executor, report) = ProgramExecutor::new(first_process)?;
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
     let mut builder = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
@@ -283,7 +310,7 @@ fn answer(answer: &StartAnswer) {
 impl Running {
     fn supervise(mut self, clock: &Clock, group: &Group<'_>) -> Exit {
         loop {
-            self.poll(PollTimeout::NONE, clock);
+            // First, for it may have ended while nobody listened.
             if let Some(status) = self.reap() {
                 let at = clock.now();
                 let oom_killed = group.oom_kills() > 0;
@@ -303,6 +330,7 @@ impl Running {
                     error: None,
                 };
             }
+            self.poll(PollTimeout::NONE, clock);
         }
     }
 

@@ -82,7 +82,9 @@ async fn a_device_that_is_made_cannot_be_opened() {
     );
     let log = attempt(&fixture, "c", &script).await;
     assert!(!log.contains("OPEN"), "{log}");
-    assert!(log.ends_with("4\n"), "the usual devices work: {log}");
+    // Errors come by another pipe, so in any order.
+    let works = log.lines().any(|line| line == "4");
+    assert!(works, "the usual devices work: {log}");
     fixture.finish().await;
 }
 

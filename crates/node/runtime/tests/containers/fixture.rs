@@ -195,6 +195,7 @@ pub fn open(data: &Path, group: &str) -> BuiltinRuntime {
     let options = BuiltinOptions::new(data.to_owned(), Clock::system());
     BuiltinRuntime::new(BuiltinOptions {
         shim_program,
+        oci_runtime: crate::runc::chosen(),
         group_root: group.to_owned(),
         ..options
     })

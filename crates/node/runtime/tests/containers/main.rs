@@ -8,5 +8,6 @@ mod images;
 mod life;
 mod registry;
 mod restart;
+mod runc;
 mod sandbox;
 mod world;

@@ -23,6 +23,7 @@ async fn killing_the_agent_stops_nothing_and_loses_nothing() {
         .unwrap();
     let mut agent = Command::new(env!("CARGO_BIN_EXE_runtime-test-shim"))
         .args([fixture.data().to_str().unwrap(), &fixture.group, "c"])
+        .arg(crate::runc::name())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clock::Clock;
-use runtime::{BuiltinOptions, BuiltinRuntime, Runtime};
+use runtime::{BuiltinOptions, BuiltinRuntime, OciRuntime, Runtime};
 
 fn main() {
     runtime::shim::dispatch_if_requested();
@@ -12,7 +12,7 @@ fn main() {
     let mut next = || {
         arguments
             .next()
-            .expect("usage: DATA-DIRECTORY GROUP CONTAINER")
+            .expect("usage: DATA-DIRECTORY GROUP CONTAINER OCI-RUNTIME")
     };
     let (data_dir, group_root, id) = (PathBuf::from(next()), next(), next());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -22,6 +22,7 @@ fn main() {
     runtime.block_on(async {
         let options = BuiltinOptions {
             group_root,
+            oci_runtime: OciRuntime::find(&next()).expect("the OCI runtime is there"),
             ..BuiltinOptions::new(data_dir, Clock::system())
         };
         let containers = BuiltinRuntime::new(options).expect("the data directory is there");
