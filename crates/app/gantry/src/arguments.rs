@@ -132,6 +132,12 @@ pub struct NodeOptions {
     /// What runs the containers
     #[arg(long, value_enum, default_value_t = Runtime::Builtin)]
     pub runtime: Runtime,
+    /// What makes containers under the built-in runtime: libcontainer, which is compiled in, or a program with runc's
+    /// command line, by name or path
+    #[arg(long, default_value = "libcontainer", value_name = "PROGRAM")]
+    pub oci_runtime: String,
+    #[command(flatten)]
+    pub images: ImageOptions,
     /// Serverless capacity offered beyond what the machine has, for example cpu=8,memory=1.5
     #[arg(
         long,
@@ -154,6 +160,75 @@ pub struct NodeOptions {
     /// Prefix of this node's namespaces, links and nftables table
     #[arg(long, default_value = "gantry", value_name = "NAME")]
     pub network_name: String,
+}
+
+/// Where a node's images come from, and when they go. The variables are those of Amazon's agent, which also takes logins
+/// from ECS_ENGINE_AUTH_TYPE and ECS_ENGINE_AUTH_DATA.
+#[derive(Debug, Clone, Args)]
+pub struct ImageOptions {
+    /// Logins for registries, in the form of Docker's config.json; read again at each pull
+    #[arg(long, value_name = "FILE")]
+    pub registry_auth: Option<PathBuf>,
+    /// Asked before the registry that an image names, for example docker.io=https://mirror.example.com; may be given
+    /// several times
+    #[arg(long = "registry-mirror", value_name = "REGISTRY=URL")]
+    pub registry_mirrors: Vec<String>,
+    /// Certificate authorities (PEM) that registries' certificates may come from besides this machine's; may be given
+    /// several times
+    #[arg(long = "registry-ca", value_name = "FILE")]
+    pub registry_authorities: Vec<PathBuf>,
+    /// Registry that is spoken to without TLS, as those on loopback are; may be given several times
+    #[arg(long = "insecure-registry", value_name = "HOST[:PORT]")]
+    pub insecure_registries: Vec<String>,
+    /// When the registry is asked for an image
+    #[arg(
+        long,
+        env = "ECS_IMAGE_PULL_BEHAVIOR",
+        value_enum,
+        default_value_t = PullBehavior::Default
+    )]
+    pub image_pull_behavior: PullBehavior,
+    /// How often images that no task needs are looked for; 10m at least
+    #[arg(
+        long,
+        env = "ECS_IMAGE_CLEANUP_INTERVAL",
+        default_value = "30m",
+        value_name = "DURATION"
+    )]
+    pub image_cleanup_interval: String,
+    /// How long such an image stays after it was last wanted; 1m at least
+    #[arg(
+        long,
+        env = "ECS_IMAGE_MINIMUM_CLEANUP_AGE",
+        default_value = "1h",
+        value_name = "DURATION"
+    )]
+    pub image_minimum_cleanup_age: String,
+    /// How many of them are deleted at a time
+    #[arg(
+        long,
+        env = "ECS_NUM_IMAGES_DELETE_PER_CYCLE",
+        default_value_t = 5,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub num_images_delete_per_cycle: u32,
+    /// Leaves images where they are until the disk is nearly full
+    #[arg(long, env = "ECS_DISABLE_IMAGE_CLEANUP")]
+    pub disable_image_cleanup: bool,
+}
+
+/// As Amazon's agent has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PullBehavior {
+    /// Each time; when it fails, what is on the node will do
+    Default,
+    /// Each time, and its failure is the container's
+    Always,
+    /// For what is not on the node
+    Once,
+    /// For what is not on the node
+    PreferCached,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ mod connect;
 mod link_sockets;
 mod metrics;
 mod node;
+mod node_images;
 mod output;
 mod paths;
 mod server;

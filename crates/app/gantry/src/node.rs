@@ -6,12 +6,12 @@ use agent::{Overcommit, TaskNetworks};
 use anyhow::{Context, anyhow};
 use clock::Clock;
 use network::{Network, NetworkOptions};
-use runtime::{BuiltinOptions, BuiltinRuntime, ContainerState, Runtime};
+use runtime::{BuiltinOptions, BuiltinRuntime, ContainerState, OciRuntime, Runtime};
 use tokio::sync::watch;
 
 use crate::{
     arguments::{Agent, Capacity, Global, NodeOptions, Runtime as RuntimeKind},
-    connect,
+    connect, node_images,
     paths::DataDirectory,
     signals,
 };
@@ -96,7 +96,11 @@ pub async fn remove_containers(data: &DataDirectory, network_name: &str) -> anyh
         return Ok(0);
     }
     let clock = Clock::system();
-    let runtime = Arc::new(builtin_runtime(data, network_name, None, &clock)?);
+    let runtime = Arc::new(builtin_runtime(builtin_options(
+        data,
+        network_name,
+        &clock,
+    ))?);
     let containers = runtime.list().await?;
     let mut stopping = Vec::new();
     for container in &containers {
@@ -146,7 +150,15 @@ fn agent_options(
     let runtime = match node.runtime {
         RuntimeKind::Builtin => {
             let authorities = connect::authorities(global, data)?;
-            builtin_runtime(data, &node.network_name, authorities, clock)?
+            let mut options = builtin_options(data, &node.network_name, clock);
+            options.registry_authorities.extend(authorities);
+            for path in &node.images.registry_authorities {
+                options
+                    .registry_authorities
+                    .push(node_images::authority(path)?);
+            }
+            options.oci_runtime = OciRuntime::find(&node.oci_runtime).context("--oci-runtime")?;
+            builtin_runtime(options)?
         }
     };
     let network = Network::new(network_options(
@@ -176,20 +188,19 @@ fn agent_options(
         overcommit: overcommit(&node.overcommit)?,
         attributes: attributes(node)?,
         resources: None,
+        images: node_images::options(&node.images)?,
         clock: clock.clone(),
     })
 }
 
-fn builtin_runtime(
-    data: &DataDirectory,
-    name: &str,
-    registry_authorities: Option<Vec<u8>>,
-    clock: &Clock,
-) -> anyhow::Result<BuiltinRuntime> {
+fn builtin_options(data: &DataDirectory, name: &str, clock: &Clock) -> BuiltinOptions {
     let directory = data.node().join("runtime");
     let mut options = BuiltinOptions::new(directory, clock.clone());
     options.group_root = name.to_owned();
-    options.registry_authorities.extend(registry_authorities);
+    options
+}
+
+fn builtin_runtime(options: BuiltinOptions) -> anyhow::Result<BuiltinRuntime> {
     BuiltinRuntime::new(options)
         .context("the built-in runtime cannot start; `gantry doctor` looks for the cause")
 }

@@ -36,11 +36,12 @@ pub async fn run(
     options: Options,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), AgentError> {
+    let images = options.images.clone();
     let agent = Agent::open(options).await?;
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
         outcome = agent.work() => outcome,
-        () = image_cleanup::run(&agent.node) => Ok(()),
+        () = image_cleanup::run(&agent.node, images.cleanup_interval, images.cleanup) => Ok(()),
         error = agent.node.store.failed() => Err(error.into()),
     };
     agent.tasks.shut_down().await;
@@ -108,6 +109,7 @@ impl Agent {
                 Arc::clone(&options.runtime),
                 Arc::clone(&api),
                 own,
+                options.images.clone(),
                 options.clock.clone(),
             ),
             api,

@@ -21,6 +21,7 @@ mod session;
 mod telemetry;
 
 pub use agent::run;
+pub use engine::registries::{Registries, RegistriesError};
 pub use error::AgentError;
 pub use networks::TaskNetworks;
-pub use options::{Capacity, Options, Overcommit, Resources};
+pub use options::{Capacity, ImageOptions, Options, Overcommit, PullBehavior, Resources};

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::Trust;
 use clock::Clock;
 use identity::Credentials;
-use runtime::Runtime;
+use runtime::{ImageCleanup, Runtime};
 
+use crate::engine::registries::Registries;
 use crate::networks::TaskNetworks;
 
 /// An agent's configuration.
@@ -34,7 +36,30 @@ pub struct Options {
     pub attributes: Vec<(String, String)>,
     /// `None`: this machine's.
     pub resources: Option<Resources>,
+    pub images: ImageOptions,
     pub clock: Clock,
+}
+
+/// Where images come from, and when they go.
+#[derive(Clone)]
+pub struct ImageOptions {
+    pub registries: Registries,
+    pub pull_behavior: PullBehavior,
+    /// How often images that no task needs are looked for.
+    pub cleanup_interval: Duration,
+    pub cleanup: ImageCleanup,
+}
+
+/// `ECS_IMAGE_PULL_BEHAVIOR`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullBehavior {
+    /// The registry is asked each time; when it fails, what is on the node will do.
+    #[default]
+    Default,
+    /// The registry is asked each time, and its failure is the container's.
+    Always,
+    /// The registry is asked for what is not on the node.
+    PreferCached,
 }
 
 /// Whose tasks the node runs.
@@ -67,6 +92,17 @@ impl Capacity {
         match self {
             Self::Serverless => "serverless",
             Self::ContainerInstance => "container-instance",
+        }
+    }
+}
+
+impl Default for ImageOptions {
+    fn default() -> Self {
+        Self {
+            registries: Registries::default(),
+            pull_behavior: PullBehavior::Default,
+            cleanup_interval: Duration::from_secs(30 * 60),
+            cleanup: ImageCleanup::default(),
         }
     }
 }

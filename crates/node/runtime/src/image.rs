@@ -43,6 +43,8 @@ pub struct PullRequest {
 pub struct RegistryEndpoint {
     /// `host[:port]`.
     pub host: String,
+    /// What comes before the image's name there; empty: nothing.
+    pub path_prefix: String,
     pub plain_http: bool,
 }
 

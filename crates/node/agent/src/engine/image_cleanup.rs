@@ -9,19 +9,18 @@ use crate::records::TaskRecord;
 
 /// The disk is looked at so often.
 const PRESSURE_INTERVAL: Duration = Duration::from_secs(60);
-/// Of those looks, one in so many also deletes what is merely old: every half hour.
-const LOOKS_PER_CLEANUP: u32 = 30;
 
-/// Never comes back.
-pub async fn run(node: &Node) {
-    for look in 1_u32.. {
-        node.clock.sleep(PRESSURE_INTERVAL).await;
-        let ordinary = ImageCleanup::default();
-        let at_most = if look.is_multiple_of(LOOKS_PER_CLEANUP) {
-            ordinary.at_most
-        } else {
-            0
-        };
+/// Never comes back. `interval` is between two looks at what is merely old.
+pub async fn run(node: &Node, interval: Duration, ordinary: ImageCleanup) {
+    let clock = &node.clock;
+    let mut due = clock.monotonic() + interval;
+    loop {
+        clock.sleep(interval.min(PRESSURE_INTERVAL)).await;
+        let is_due = clock.monotonic() >= due;
+        if is_due {
+            due = clock.monotonic() + interval;
+        }
+        let at_most = if is_due { ordinary.at_most } else { 0 };
         let cleanup = ImageCleanup {
             at_most,
             ..ordinary

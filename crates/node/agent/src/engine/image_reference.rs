@@ -29,6 +29,7 @@ pub fn candidates(image: &str, own: &OwnRegistry) -> Vec<Candidate> {
     let endpoint = || {
         Some(RegistryEndpoint {
             host: own.host.clone(),
+            path_prefix: String::new(),
             plain_http: own.plain_http,
         })
     };
@@ -69,13 +70,27 @@ pub fn repository_and_tag(reference: &str) -> Option<(&str, &str)> {
     Some(rest.split_once(':').unwrap_or((rest, "latest")))
 }
 
+/// The name inside its registry, without tag and digest; Docker Hub's own images are in `library`.
+pub fn repository_of(image: &str) -> String {
+    let registry = registry_of(image);
+    let name = registry.map_or(image, |registry| &image[registry.len() + 1..]);
+    let name = name.split('@').next().unwrap_or(name);
+    let name = name.split(':').next().unwrap_or(name);
+    let is_hub = registry.is_none_or(|registry| registry.ends_with("docker.io"));
+    if is_hub && !name.contains('/') {
+        format!("library/{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
 /// Pinned by digest: what is unpacked under this reference can never change.
 pub fn is_pinned(image: &str) -> bool {
     image.contains("@sha256:")
 }
 
 /// The first part names a registry when it looks like a host: a dot, a port, or `localhost` (as Docker reads it).
-fn registry_of(image: &str) -> Option<&str> {
+pub fn registry_of(image: &str) -> Option<&str> {
     let (first, _) = image.split_once('/')?;
     (first.contains('.') || first.contains(':') || first == "localhost").then_some(first)
 }
@@ -168,6 +183,19 @@ mod tests {
             assert_eq!(repository_and_tag(reference), Some(parts));
         }
         assert_eq!(repository_and_tag("demo"), None);
+    }
+
+    #[test]
+    fn repositories_are_names_inside_registries() {
+        for (image, repository) in [
+            ("nginx", "library/nginx"),
+            ("docker.io/nginx:1", "library/nginx"),
+            ("team/app:1@sha256:00", "team/app"),
+            ("localhost:5000/x:1", "x"),
+            ("ghcr.io/a/b", "a/b"),
+        ] {
+            assert_eq!(repository_of(image), repository, "{image}");
+        }
     }
 
     #[test]

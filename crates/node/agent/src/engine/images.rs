@@ -13,7 +13,9 @@ use runtime::{
 };
 
 use super::image_reference::{Candidate, OwnRegistry, candidates, is_pinned, repository_and_tag};
+use super::registries::Source;
 use crate::api::Api;
+use crate::options::{ImageOptions, PullBehavior};
 
 /// A login is renewed this long before it ends.
 const LOGIN_MARGIN: Duration = Duration::from_secs(30 * 60);
@@ -33,16 +35,24 @@ struct Puller {
     runtime: Arc<dyn Runtime>,
     api: Arc<Api>,
     own: OwnRegistry,
+    options: ImageOptions,
     clock: Clock,
     login: tokio::sync::Mutex<Option<(RegistryAuth, UnixMillis)>>,
 }
 
 impl Images {
-    pub fn new(runtime: Arc<dyn Runtime>, api: Arc<Api>, own: OwnRegistry, clock: Clock) -> Self {
+    pub fn new(
+        runtime: Arc<dyn Runtime>,
+        api: Arc<Api>,
+        own: OwnRegistry,
+        options: ImageOptions,
+        clock: Clock,
+    ) -> Self {
         let puller = Puller {
             runtime,
             api,
             own,
+            options,
             clock,
             login: Default::default(),
         };
@@ -121,8 +131,9 @@ impl Puller {
     }
 
     async fn pull_from(&self, place: &Candidate) -> Result<Image, PullError> {
+        let behavior = self.options.pull_behavior;
         let local = || self.runtime.image(&place.reference);
-        if is_pinned(&place.reference)
+        if (is_pinned(&place.reference) || behavior == PullBehavior::PreferCached)
             && let Some(image) = local()
         {
             return Ok(image);
@@ -141,7 +152,10 @@ impl Puller {
         }
         match there {
             // ECS's pull behaviour `default`: a copy on the node is good enough when the registry fails.
-            Some(image) if !matches!(error, PullError::NotFound { .. }) => {
+            Some(image)
+                if behavior == PullBehavior::Default
+                    && !matches!(error, PullError::NotFound { .. }) =>
+            {
                 tracing::warn!(%error, reference = place.reference, "using the copy on this node");
                 Ok(image)
             }
@@ -150,29 +164,56 @@ impl Puller {
     }
 
     async fn attempt(&self, place: &Candidate) -> Result<Image, PullError> {
-        let auth = if place.ours {
-            let auth = self.login(place).await?;
-            if let Some(image) = self.current_copy(place, &auth).await {
-                return Ok(image);
-            }
-            Some(auth)
-        } else {
-            None
-        };
-        let request = PullRequest {
-            reference: place.reference.clone(),
-            auth,
+        if !place.ours {
+            return self.pull_from_outside(&place.reference).await;
+        }
+        let auth = self.login(place).await?;
+        if let Some(image) = self.current_copy(place, &auth).await {
+            return Ok(image);
+        }
+        let source = Source {
             endpoint: place.endpoint.clone(),
+            auth: Some(auth),
         };
-        let outcome = self
-            .runtime
-            .pull(request, log_progress(&place.reference))
-            .await;
-        if place.ours && matches!(outcome, Err(PullError::Unauthorized { .. })) {
+        let outcome = self.fetch(&place.reference, source).await;
+        if matches!(outcome, Err(PullError::Unauthorized { .. })) {
             // The server may have new keys; the next attempt logs in again.
             *self.login.lock().await = None;
         }
         outcome
+    }
+
+    /// From the first mirror that has it, or else from where its name says.
+    async fn pull_from_outside(&self, reference: &str) -> Result<Image, PullError> {
+        let mut sources = self.options.registries.sources(reference).into_iter();
+        let Some(mut source) = sources.next() else {
+            return Err(PullError::NotFound {
+                reference: reference.to_owned(),
+            });
+        };
+        for next in sources {
+            let mirror = source
+                .endpoint
+                .as_ref()
+                .map(|endpoint| endpoint.host.clone());
+            match self
+                .fetch(reference, std::mem::replace(&mut source, next))
+                .await
+            {
+                Ok(image) => return Ok(image),
+                Err(error) => tracing::warn!(%error, reference, mirror, "the mirror failed"),
+            }
+        }
+        self.fetch(reference, source).await
+    }
+
+    async fn fetch(&self, reference: &str, source: Source) -> Result<Image, PullError> {
+        let request = PullRequest {
+            reference: reference.to_owned(),
+            auth: source.auth,
+            endpoint: source.endpoint,
+        };
+        self.runtime.pull(request, log_progress(reference)).await
     }
 
     /// The copy on this node, if it is what our registry's tag means now.

@@ -9,6 +9,7 @@ pub mod image_reference;
 pub mod images;
 mod plan;
 mod prepare;
+pub mod registries;
 mod report;
 pub mod rules;
 #[cfg(test)]

@@ -58,6 +58,7 @@ impl World {
                 cpu_units: 2048,
                 memory_mib: 4096,
             }),
+            images: agent::ImageOptions::default(),
             clock: self.clock.clone(),
         };
         let running = async move { agent::run(options, std::future::pending()).await.unwrap() };

@@ -164,6 +164,7 @@ impl Node {
                 cpu_units: 2048,
                 memory_mib: 4096,
             }),
+            images: agent::ImageOptions::default(),
             clock: self.clock.clone(),
         };
         let running = async move { agent::run(options, std::future::pending()).await.unwrap() };

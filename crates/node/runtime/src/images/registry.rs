@@ -11,7 +11,7 @@ use oci_client::{Client, Reference};
 use serde::Deserialize;
 
 use crate::error::{PullError, with_causes};
-use crate::image::PullRequest;
+use crate::image::{PullRequest, RegistryEndpoint};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -76,14 +76,14 @@ impl Repository {
             .parse()
             .map_err(|error| invalid(format!("{error}")))?;
         let reference = match &request.endpoint {
-            Some(endpoint) => at_registry(&named, &endpoint.host),
+            Some(endpoint) => at_registry(&named, endpoint),
             None => named,
         };
         let plain_http = match &request.endpoint {
             Some(endpoint) => endpoint.plain_http,
             None => is_loopback(reference.resolve_registry()),
         };
-        let client = Client::new(ClientConfig {
+        let config = ClientConfig {
             protocol: if plain_http {
                 ClientProtocol::Http
             } else {
@@ -100,7 +100,11 @@ impl Repository {
                 .collect(),
             user_agent: concat!("gantry/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
-        });
+        };
+        let client = Client::try_from(config).map_err(|error| PullError::Unreachable {
+            reference: request.reference.clone(),
+            reason: with_causes(&error),
+        })?;
         let auth = match &request.auth {
             Some(auth) => RegistryAuth::Basic(auth.username.clone(), auth.password.clone()),
             None => RegistryAuth::Anonymous,
@@ -290,8 +294,12 @@ impl Repository {
 }
 
 /// The same repository at another address: what `reference` names is only a name then.
-fn at_registry(reference: &Reference, host: &str) -> Reference {
-    let (host, repository) = (host.to_owned(), reference.repository().to_owned());
+fn at_registry(reference: &Reference, endpoint: &RegistryEndpoint) -> Reference {
+    let host = endpoint.host.clone();
+    let repository = match endpoint.path_prefix.as_str() {
+        "" => reference.repository().to_owned(),
+        prefix => format!("{prefix}/{}", reference.repository()),
+    };
     match (reference.digest(), reference.tag()) {
         (Some(digest), _) => Reference::with_digest(host, repository, digest.to_owned()),
         (None, tag) => Reference::with_tag(host, repository, tag.unwrap_or("latest").to_owned()),
@@ -341,15 +349,20 @@ mod tests {
     #[test]
     fn a_name_can_be_elsewhere() {
         let named: Reference = "1.dkr.ecr.us-east-1.amazonaws.com/a/b:1".parse().unwrap();
+        let endpoint = |host: &str, path_prefix: &str| RegistryEndpoint {
+            host: host.to_owned(),
+            path_prefix: path_prefix.to_owned(),
+            plain_http: true,
+        };
         assert_eq!(
-            at_registry(&named, "127.0.0.1:4580").whole(),
+            at_registry(&named, &endpoint("127.0.0.1:4580", "")).whole(),
             "127.0.0.1:4580/a/b:1"
         );
         let digest = format!("sha256:{}", "0".repeat(64));
         let named: Reference = format!("busybox@{digest}").parse().unwrap();
         assert_eq!(
-            at_registry(&named, "h").whole(),
-            format!("h/library/busybox@{digest}")
+            at_registry(&named, &endpoint("h", "hub")).whole(),
+            format!("h/hub/library/busybox@{digest}")
         );
     }
 }

@@ -57,6 +57,7 @@ async fn a_name_can_be_served_elsewhere() {
     let reference = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/busybox:latest";
     let mut request = pull_request(reference);
     request.endpoint = Some(RegistryEndpoint {
+        path_prefix: String::new(),
         host: registry().address.clone(),
         plain_http: true,
     });
