@@ -1,4 +1,4 @@
-"""Server, agent, shim and machine die at any moment. What runs goes on, what ended is told truthfully, nothing runs twice,
+"""Server, agent, shim and host die at any moment of a busy time with a rolling deployment in it. What runs goes on, what ended is told truthfully, nothing runs twice,
 nothing is left behind, and what was lost is said to be lost.
 
 Moments come from a seed, which is printed; GANTRY_RESTART_SEED repeats one.
@@ -6,38 +6,39 @@ Moments come from a seed, which is printed; GANTRY_RESTART_SEED repeats one.
 
 import os
 import random
-import subprocess
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from conftest import import_demo
-from world import World, wait_until
+from hosts import Hosts
+from world import wait_until
 
 SEED = int(os.environ.get("GANTRY_RESTART_SEED", random.SystemRandom().randrange(10**6)))
-ROUNDS = {"server": 2, "agent": 2, "server and agent": 2, "shim": 2, "machine": 2}
-# Nothing of the node outlives these, so a task may end as lost.
-LOSES_CONTAINERS = {"shim", "machine"}
+ROUNDS = {"server": 2, "agent": 2, "server and agent": 2, "shim": 2, "host": 2, "everything": 1}
+# Containers do not outlive these, so a task may end as lost.
+LOSES_CONTAINERS = {"shim", "host", "everything"}
+NAMES = ("host-1", "host-2")
 LATEST_SECONDS = 0.7
 LOG_GROUP = "/restart"
 LINES = 3
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 @pytest.fixture
 def matrix():
-    world = World()
+    hosts = Hosts()
     try:
-        world.start_server().start_agent()
-        import_demo(world)
-        world.client("logs").create_log_group(logGroupName=LOG_GROUP)
-        yield Matrix(world)
+        hosts.world.start_server()
+        for name in NAMES:
+            hosts.add(name)
+        import_demo(hosts.world)
+        hosts.world.client("logs").create_log_group(logGroupName=LOG_GROUP)
+        yield Matrix(hosts)
     finally:
-        world.stop()
+        hosts.close()
 
 
 @pytest.mark.parametrize("victim", ROUNDS)
@@ -51,9 +52,9 @@ def test_restart(matrix, victim):
 
 
 class Matrix:
-    def __init__(self, world: World):
-        self.world = world
-        self.boots = 0
+    def __init__(self, hosts: Hosts):
+        world = hosts.world
+        self.hosts, self.world = hosts, world
         log = {"logConfiguration": {"logDriver": "awslogs", "options": {
             "awslogs-group": LOG_GROUP, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "r"}}}
         # SIGTERM means nothing to a program that is not up yet; without this, such a stop takes half a minute.
@@ -74,91 +75,64 @@ class Matrix:
         bystander = world.run_task(self.runner)["taskArn"]
         world.wait_task(bystander, "RUNNING")
         pids_before = self.pids()
+        [home] = [name for name in NAMES if _id(bystander) in self.hosts[name].tasks()]
         traffic = Traffic(self, chance)
         traffic.start()
         time.sleep(delay)
-        {"server": self.lose_server, "agent": self.lose_agent, "server and agent": self.lose_both, "shim": lambda: self.lose_shim(chance),
-         "machine": self.lose_machine}[victim]()
+        lost = self.lose(victim, chance)
         traffic.join()
         assert not traffic.is_alive()
         tasks = self.settle(traffic.acknowledged)
         truthful = victim not in LOSES_CONTAINERS
         self.check_tasks(tasks, traffic.acknowledged, truthful)
-        if truthful:
+        if home in lost:
+            assert tasks[bystander]["lastStatus"] == "STOPPED" and "node was restarted" in _reason(tasks[bystander]), tasks[bystander]
+        elif victim != "shim":
             assert tasks[bystander]["lastStatus"] == "RUNNING"
             assert self.pids()[_id(bystander)] == pids_before[_id(bystander)], "what runs goes on"
-        elif victim == "machine":
-            assert tasks[bystander]["lastStatus"] == "STOPPED" and "node was restarted" in _reason(tasks[bystander]), tasks[bystander]
         self.stop_runners(tasks)
 
-    # Deaths
-
-    def lose_server(self):
-        self.world.kill_server()
-        self.world.start_server()
-
-    def lose_agent(self):
-        self.world.kill_agent()
-        self.world.start_agent()
-
-    def lose_both(self):
-        self.world.kill_agent()
-        self.world.kill_server()
-        self.world.start_server().start_agent()
-
-    def lose_shim(self, chance: random.Random):
-        shims = self.shims()
-        if shims:
-            _kill(chance.choice(shims))
-
-    def lose_machine(self):
-        """Everything but files: processes, namespaces, control groups, rules; and the kernel counts another boot."""
-        world = self.world
-        world.kill_agent()
-        world.kill_server()
-        wait_until(self._kill_everything, 10, "all processes to be dead", every=0)
-        name = world.network_name
-        for namespace in Path("/run/netns").glob(f"{name}-*"):
-            subprocess.run(["ip", "netns", "delete", namespace.name], check=True)
-        subprocess.run(["nft", "delete", "table", "inet", name], check=False, capture_output=True)
-        groups = [group for root in Path("/sys/fs/cgroup").glob(f"*/{name}") for group in [root, *root.rglob("*")] if group.is_dir()]
-        for group in sorted(groups, key=lambda group: -len(group.parts)):
-            wait_until(lambda: _remove_directory(group), 5, f"{group} to be removed")
-        self.boots += 1
-        boot_id = world.directory / "boot_id"
-        boot_id.write_text(f"00000000-0000-4000-8000-{self.boots:012}\n")
-        world.start_server()
-        # A mount namespace in which the kernel seems to have another boot id, for the agent and its shims.
-        world.start_agent(within=("unshare", "--mount", "--propagation", "unchanged", "sh", "-c",
-                                  f'mount --make-rprivate /proc && mount --bind {boot_id} {BOOT_ID} && exec "$@"', "sh"))
-
-    def _kill_everything(self) -> bool:
-        pids = [*self.shims(), *(pid for pids in self.pids().values() for pid in pids)]
-        for pid in pids:
-            _kill(pid)
-        return not pids
+    def lose(self, victim: str, chance: random.Random) -> set[str]:
+        """Something dies and comes back; the hosts that lost all but their files."""
+        name = chance.choice(NAMES)
+        print(f"losing {victim}, on {name} if that has a host")
+        if victim == "server":
+            self.world.kill_server()
+            self.world.start_server()
+        elif victim == "agent":
+            self.hosts.kill_agent(name)
+            self.hosts.start_agent(name)
+        elif victim == "server and agent":
+            self.hosts.kill_agent(name)
+            self.world.kill_server()
+            self.world.start_server()
+            self.hosts.start_agent(name)
+        elif victim == "shim":
+            shims = [shim for host in self.hosts for shim in host.shims()]
+            if shims:
+                _kill(chance.choice(sorted(shims)))
+        elif victim == "host":
+            self.hosts.stop(name)
+            self.hosts.restart(name)
+            return {name}
+        else:
+            self.world.kill_server()
+            for host in NAMES:
+                self.hosts.stop(host)
+            self.world.start_server()
+            for host in NAMES:
+                self.hosts.restart(host)
+            return set(NAMES)
+        return set()
 
     # What there is
-
-    def shims(self) -> list[int]:
-        found = []
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit():
-                command = _read(process / "cmdline").split("\0")
-                if command[1:3] == ["shim", "run"] and str(self.world.directory) in command[3]:
-                    found.append(int(process.name))
-        return found
 
     def pids(self) -> dict[str, list[int]]:
         """Processes of the demo program by task."""
         found: dict[str, list[int]] = {}
-        containers = f"{self.world.data_dir('node-1')}/node/runtime/containers/"
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit() and _read(process / "cmdline").startswith("/demo\0"):
-                for line in _read(process / "mountinfo").splitlines():
-                    if " / / " in line and containers in line:
-                        container = line.split(containers)[1].split("/")[0]
-                        found.setdefault(container[:32], []).append(int(process.name))
+        for host in self.hosts:
+            for task, pids in host.tasks().items():
+                found.setdefault(task, []).extend(pids)
         return found
 
     def all_tasks(self) -> dict[str, dict]:
@@ -181,22 +155,18 @@ class Matrix:
             return tasks if not moving and set(acknowledged) <= set(tasks) else None
 
         tasks = wait_until(settled, 40, "all tasks to settle")
-        running = {_id(arn) for arn, task in tasks.items() if task["lastStatus"] == "RUNNING"}
-        wait_until(lambda: self.held() == {"processes": running, "namespaces": running, "groups": running, "containers": running, "files": running}, 20,
-                   f"the node to hold {running} and nothing else; it holds {self.held()}")
+        running = sorted(_id(arn) for arn, task in tasks.items() if task["lastStatus"] == "RUNNING")
+        wait_until(lambda: all(ids == running for ids in self.held().values()), 20, f"the hosts to hold {running} and nothing else; they hold {self.held()}")
         assert all(len(pids) == 1 for pids in self.pids().values()), f"something runs twice: {self.pids()}"
         return tasks
 
-    def held(self) -> dict[str, set[str]]:
-        world = self.world
-        node = world.data_dir("node-1") / "node"
-        return {
-            "processes": set(self.pids()),
-            "namespaces": {entry.name.removeprefix(f"{world.network_name}-") for entry in Path("/run/netns").glob(f"{world.network_name}-*")},
-            "groups": {entry.name for entry in Path("/sys/fs/cgroup").glob(f"*/{world.network_name}/*") if entry.is_dir()},
-            "containers": {entry.name[:32] for entry in (node / "runtime/containers").iterdir()},
-            "files": {entry.name for entry in (node / "tasks").glob("*")},
-        }
+    def held(self) -> dict[str, list[str]]:
+        """Ids of tasks of which some host has something; twice if two hosts do."""
+        kinds: dict[str, list[str]] = {}
+        for host in self.hosts:
+            for kind, ids in host.held().items():
+                kinds.setdefault(kind, []).extend(ids)
+        return {kind: sorted(ids) for kind, ids in kinds.items()}
 
     # What must be true
 
@@ -240,8 +210,7 @@ class Matrix:
         self.settle_empty()
 
     def settle_empty(self):
-        empty = dict.fromkeys(("processes", "namespaces", "groups", "containers", "files"), set())
-        wait_until(lambda: self.held() == empty, 20, "the node to be empty")
+        wait_until(lambda: not any(self.held().values()), 20, "the hosts to be empty")
 
 
 class Traffic(threading.Thread):
@@ -290,20 +259,3 @@ def _kill(pid: int):
         os.kill(pid, 9)
     except ProcessLookupError:
         pass
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _remove_directory(path: Path) -> bool:
-    try:
-        path.rmdir()
-    except FileNotFoundError:
-        pass
-    except OSError:
-        return False
-    return True
