@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Filter, filter::Refusal};
+use crate::Filter;
 
 /// Counts by filter, and the node that came nearest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Explanation {
     /// How many nodes each filter ruled out; a node counts once, at the first filter that it fails.
     pub refused: BTreeMap<Filter, u32>,
     pub nearest_miss: Option<NearestMiss>,
+    /// What each strategy saw of the chosen node, in their order: tasks of the group with the same value of the
+    /// attribute or on the same node, CPU units or MiB left. Ends where the choice was random.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<i64>,
 }
 
 /// The node that passed the most filters and lacked the least.
@@ -21,22 +25,6 @@ pub struct Explanation {
 pub struct NearestMiss {
     pub node: String,
     pub filter: Filter,
-    /// CPU units or MiB that were missing; 0 for the other filters.
+    /// CPU units, MiB or GPUs that were missing; 0 for the other filters.
     pub lacking: i64,
-}
-
-impl Explanation {
-    pub(crate) fn note(&mut self, node: &str, refusal: Refusal) {
-        *self.refused.entry(refusal.filter).or_insert(0) += 1;
-        let is_nearer = self.nearest_miss.as_ref().is_none_or(|known| {
-            (refusal.filter, -refusal.lacking) > (known.filter, -known.lacking)
-        });
-        if is_nearer {
-            self.nearest_miss = Some(NearestMiss {
-                node: node.to_owned(),
-                filter: refusal.filter,
-                lacking: refusal.lacking,
-            });
-        }
-    }
 }

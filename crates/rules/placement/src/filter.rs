@@ -11,7 +11,9 @@ pub enum Filter {
     Draining,
     Agent,
     Attribute,
+    MemberOf,
     DistinctInstance,
+    Gpu,
     Ports,
     Memory,
     Cpu,
@@ -19,20 +21,36 @@ pub enum Filter {
 
 /// A node ruled out, with what it lacks (units of the filter; 0 where there are none).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     pub filter: Filter,
     pub lacking: i64,
 }
 
 impl Filter {
+    pub const ALL: [Self; 10] = [
+        Self::Inactive,
+        Self::Draining,
+        Self::Agent,
+        Self::Attribute,
+        Self::MemberOf,
+        Self::DistinctInstance,
+        Self::Gpu,
+        Self::Ports,
+        Self::Memory,
+        Self::Cpu,
+    ];
+
     /// The reason in `failures` of RunTask
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>).
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>; those of the
+    /// constraints as ECS answers them).
     pub fn failure_reason(self) -> &'static str {
         match self {
             Self::Inactive | Self::Draining => "INACTIVE",
             Self::Agent => "AGENT",
             Self::Attribute => "ATTRIBUTE",
-            Self::DistinctInstance => "DISTINCT_INSTANCE",
+            Self::MemberOf => "MemberOf placement constraint unsatisfied.",
+            Self::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",
+            Self::Gpu => "RESOURCE:GPU",
             Self::Ports => "RESOURCE:PORTS",
             Self::Memory => "RESOURCE:MEMORY",
             Self::Cpu => "RESOURCE:CPU",
@@ -40,25 +58,37 @@ impl Filter {
     }
 }
 
-pub(crate) fn check<N: Node>(node: &N, need: &Need<'_>) -> Result<(), Refusal> {
-    match node.standing() {
+/// Whether the node takes the task, when `group_tasks` tasks of its group are there.
+pub(crate) fn check(node: &Node, need: &Need, group_tasks: usize) -> Result<(), Refusal> {
+    match node.facts.standing {
         Standing::Ready => {}
         Standing::Inactive => return refuse(Filter::Inactive, 0),
         Standing::Draining => return refuse(Filter::Draining, 0),
         Standing::Disconnected => return refuse(Filter::Agent, 0),
     }
-    let lacks_attribute = need.attributes.iter().any(|required| {
-        match (node.attribute(required.name), required.value) {
+    let lacks_attribute = need.attributes.iter().any(|(name, wanted)| {
+        match (node.facts.attributes.get(name), wanted) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(has), Some(wants)) => has != wants,
+            (Some(has), Some(wanted)) => has != wanted,
         }
     });
     if lacks_attribute {
         return refuse(Filter::Attribute, 0);
     }
-    if need.distinct_instance && node.tasks_of_group(need.group) > 0 {
+    if !need
+        .member_of
+        .iter()
+        .all(|constraint| constraint.query().selects(node))
+    {
+        return refuse(Filter::MemberOf, 0);
+    }
+    if need.distinct_instance && group_tasks > 0 {
         return refuse(Filter::DistinctInstance, 0);
+    }
+    let gpus_left = node.gpus_free() - need.gpus;
+    if need.gpus > 0 && gpus_left < 0 {
+        return refuse(Filter::Gpu, -gpus_left);
     }
     let port_taken = need
         .host_ports

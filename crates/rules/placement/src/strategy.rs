@@ -1,11 +1,18 @@
 //! The choice among nodes that fit.
+//!
+//! Each strategy of a list keeps only the best of what the one before left. That is an order: compare by the first
+//! strategy's rank, where equal by the second's, and so on. Ranks of [`Strategy::Spread`] over an attribute are the same
+//! for all nodes of one value; the others are a node's own. What is still equal goes to the node with the fewest tasks.
 
-use std::collections::HashMap;
+use serde::{Deserialize, Serialize};
 
-use crate::{Need, Node};
+use crate::Node;
+
+/// More are not looked at; the API takes no more.
+pub const MOST_STRATEGIES: usize = 5;
 
 /// One strategy of a list; each keeps only the best of what the one before left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Strategy {
     Spread(SpreadOver),
     /// The least left that still fits.
@@ -13,7 +20,7 @@ pub enum Strategy {
     Random,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SpreadOver {
     /// `instanceId`, or its other name `host`.
     Instance,
@@ -21,7 +28,7 @@ pub enum SpreadOver {
     Attribute(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Resource {
     Cpu,
     Memory,
@@ -37,79 +44,190 @@ impl Strategy {
     }
 }
 
-pub(crate) fn choose<N: Node>(
-    candidates: &[N],
-    mut fitting: Vec<usize>,
-    need: &Need<'_>,
-    strategies: &[Strategy],
-    draw: u64,
-) -> Option<usize> {
-    for strategy in strategies {
-        if fitting.len() < 2 {
-            break;
-        }
-        match strategy {
-            Strategy::Spread(SpreadOver::Instance) => keep_least(&mut fitting, |position| {
-                candidates[position].tasks_of_group(need.group)
-            }),
-            Strategy::Spread(SpreadOver::Attribute(name)) => {
-                let counts = group_tasks_by_value(candidates, name, need.group);
-                keep_least(&mut fitting, |position| {
-                    let value = candidates[position].attribute(name).unwrap_or_default();
-                    counts.get(value).copied().unwrap_or_default()
-                });
+impl std::fmt::Display for Strategy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Spread(SpreadOver::Instance) => formatter.write_str("spread(instanceId)"),
+            Self::Spread(SpreadOver::Attribute(name)) => {
+                write!(formatter, "spread(attribute:{name})")
             }
-            Strategy::Binpack(Resource::Cpu) => keep_least(&mut fitting, |position| {
-                candidates[position].cpu_units_free()
-            }),
-            Strategy::Binpack(Resource::Memory) => keep_least(&mut fitting, |position| {
-                candidates[position].memory_mib_free()
-            }),
-            Strategy::Random => fitting = pick(&fitting, draw).into_iter().collect(),
+            Self::Binpack(Resource::Cpu) => formatter.write_str("binpack(cpu)"),
+            Self::Binpack(Resource::Memory) => formatter.write_str("binpack(memory)"),
+            Self::Random => formatter.write_str("random"),
         }
     }
-    fitting.into_iter().min_by(|left, right| {
-        let (left, right) = (&candidates[*left], &candidates[*right]);
-        (left.tasks(), left.id()).cmp(&(right.tasks(), right.id()))
-    })
 }
 
-/// Tasks of the group by the attribute's value, over all candidates: a zone whose nodes are full still has its tasks.
-fn group_tasks_by_value<'a, N: Node>(
-    candidates: &'a [N],
-    name: &str,
-    group: &str,
-) -> HashMap<&'a str, usize> {
-    let mut counts = HashMap::new();
-    for node in candidates {
-        let value = node.attribute(name).unwrap_or_default();
-        *counts.entry(value).or_insert(0) += node.tasks_of_group(group);
-    }
-    counts
+/// A list of strategies, made ready for comparing.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    steps: Vec<Step>,
+    /// Names of the attributes that are spread over, in order.
+    pub attributes: Vec<String>,
+    pub is_random: bool,
 }
 
-fn keep_least<K: Ord>(positions: &mut Vec<usize>, rank: impl Fn(usize) -> K) {
-    let mut kept = Vec::with_capacity(positions.len());
-    let mut best: Option<K> = None;
-    for &position in positions.iter() {
-        let rank = rank(position);
-        match best.as_ref().map(|best| rank.cmp(best)) {
-            Some(std::cmp::Ordering::Greater) => continue,
-            Some(std::cmp::Ordering::Equal) => {}
-            Some(std::cmp::Ordering::Less) | None => {
-                kept.clear();
-                best = Some(rank);
+/// A strategy that asks twice for the same thing is none: all that it would compare is equal. `own` is the place among the
+/// ranks that are the node's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Position in [`Order::attributes`].
+    Attribute(usize),
+    Own {
+        own: usize,
+        what: Own,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    GroupTasks,
+    CpuLeft,
+    MemoryLeft,
+}
+
+/// The ranks that are a node's own: nodes with equal values of the attributes spread over compare by it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OwnRank {
+    ranks: [i64; 3],
+    /// 0 where the choice is random.
+    tasks: usize,
+    tie: u64,
+}
+
+/// All ranks of a node: the least is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    ranks: [i64; MOST_STRATEGIES],
+    tasks: usize,
+    tie: u64,
+}
+
+impl Order {
+    pub fn new(strategies: &[Strategy]) -> Self {
+        let mut order = Self {
+            steps: vec![],
+            attributes: vec![],
+            is_random: false,
+        };
+        let mut own_kinds: Vec<Own> = vec![];
+        for strategy in strategies.iter().take(MOST_STRATEGIES) {
+            let what = match strategy {
+                Strategy::Random => {
+                    order.is_random = true;
+                    break;
+                }
+                Strategy::Spread(SpreadOver::Attribute(name)) => {
+                    if !order.attributes.contains(name) {
+                        order.steps.push(Step::Attribute(order.attributes.len()));
+                        order.attributes.push(name.clone());
+                    }
+                    continue;
+                }
+                Strategy::Spread(SpreadOver::Instance) => Own::GroupTasks,
+                Strategy::Binpack(Resource::Cpu) => Own::CpuLeft,
+                Strategy::Binpack(Resource::Memory) => Own::MemoryLeft,
+            };
+            if !own_kinds.contains(&what) {
+                let own = own_kinds.len();
+                own_kinds.push(what);
+                order.steps.push(Step::Own { own, what });
             }
         }
-        kept.push(position);
+        order
     }
-    *positions = kept;
+
+    /// Whether the tasks of the group decide anything.
+    pub fn looks_at_group(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Attribute(_) => true,
+            Step::Own { what, .. } => *what == Own::GroupTasks,
+        })
+    }
+
+    pub fn own_rank(&self, node: &Node, group_tasks: usize) -> OwnRank {
+        let mut ranks = [0; 3];
+        for step in &self.steps {
+            if let Step::Own { own, what } = step {
+                ranks[*own] = match what {
+                    Own::GroupTasks => i64::try_from(group_tasks).unwrap_or(i64::MAX),
+                    Own::CpuLeft => node.cpu_units_free(),
+                    Own::MemoryLeft => node.memory_mib_free(),
+                };
+            }
+        }
+        let id = OwnRank::tie_of(node);
+        // Drawn anew whenever the node changes, so that over time each gets its share.
+        let state = [
+            node.used.tasks as u64,
+            node.used.cpu_units as u64,
+            node.used.memory_mib as u64,
+        ];
+        match self.is_random {
+            false => OwnRank {
+                ranks,
+                tasks: node.used.tasks,
+                tie: id,
+            },
+            true => OwnRank {
+                ranks,
+                tasks: 0,
+                tie: state.into_iter().fold(id, mix),
+            },
+        }
+    }
+
+    /// `spread(position)`: tasks of the group with the node's value of that attribute.
+    pub fn rank(&self, own: &OwnRank, spread: impl Fn(usize) -> i64, draw: u64) -> Rank {
+        let mut ranks = [0; MOST_STRATEGIES];
+        for (rank, step) in ranks.iter_mut().zip(&self.steps) {
+            *rank = match step {
+                Step::Attribute(position) => spread(*position),
+                Step::Own { own: position, .. } => own.ranks[*position],
+            };
+        }
+        let tie = match self.is_random {
+            false => own.tie,
+            true => own.tie.wrapping_sub(draw),
+        };
+        Rank {
+            ranks,
+            tasks: own.tasks,
+            tie,
+        }
+    }
+
+    /// The ranks as an explanation keeps them, one for each strategy.
+    pub fn shown(&self, rank: &Rank) -> Vec<i64> {
+        rank.ranks[..self.steps.len()].to_vec()
+    }
 }
 
-fn pick(positions: &[usize], draw: u64) -> Option<usize> {
-    let count = u64::try_from(positions.len())
-        .ok()
-        .filter(|count| *count > 0)?;
-    let position = usize::try_from(draw % count).ok()?;
-    positions.get(position).copied()
+impl OwnRank {
+    /// Decides between nodes that are equal: by their ids, but in no order that anyone made.
+    pub fn tie_of(node: &Node) -> u64 {
+        hash(node.facts.id.as_bytes())
+    }
+
+    pub fn with_tie(self, tie: u64) -> Self {
+        Self { tie, ..self }
+    }
+
+    pub fn is_equal_but_for_tie(&self, other: &Self) -> bool {
+        (self.ranks, self.tasks) == (other.ranks, other.tasks)
+    }
+}
+
+/// FNV-1a, finished so that near ids are far apart. The same everywhere and always: it decides ties.
+fn hash(bytes: &[u8]) -> u64 {
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    mix(bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold), 0)
+}
+
+/// The finisher of SplitMix64 over both.
+fn mix(seed: u64, value: u64) -> u64 {
+    let mut mixed = seed ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

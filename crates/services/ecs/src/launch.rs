@@ -11,11 +11,11 @@ use ecs_rules::{
     capacity_strategy::{self, Item},
 };
 use limits::{SECURITY_GROUPS_PER_TASK, SUBNETS_PER_TASK};
-use placement::{Resource, SpreadOver, Strategy};
+use placement::{MOST_STRATEGIES, MemberOf, Resource, SpreadOver, Strategy};
 use state::Head;
 
 use crate::{
-    records::{ClusterRecord, StrategyItem, SubnetRecord},
+    records::{ClusterRecord, PlacingRecord, StrategyItem, SubnetRecord},
     tasks::Launch,
 };
 
@@ -33,8 +33,44 @@ pub(crate) enum Plan {
 /// The placement of a request, as the rules take it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Placing {
+    /// No two tasks of the group on one node.
     pub distinct_instance: bool,
+    /// Of the request and of the definition; all must hold.
+    pub member_of: Vec<MemberOf>,
+    /// Empty: AWS's default.
     pub strategies: Vec<Strategy>,
+}
+
+impl Placing {
+    /// As a task keeps it; none when it asks for nothing.
+    pub fn record(&self) -> Option<Box<PlacingRecord>> {
+        (*self != Self::default()).then(|| {
+            Box::new(PlacingRecord {
+                distinct_instance: self.distinct_instance,
+                member_of: self
+                    .member_of
+                    .iter()
+                    .map(|constraint| constraint.text().to_owned())
+                    .collect(),
+                strategies: self.strategies.clone(),
+            })
+        })
+    }
+
+    /// None when an expression is none any more.
+    pub fn of_record(record: Option<&PlacingRecord>) -> Option<Self> {
+        let Some(record) = record else {
+            return Some(Self::default());
+        };
+        let expressions = record.member_of.iter();
+        Some(Self {
+            distinct_instance: record.distinct_instance,
+            member_of: expressions
+                .map(|text| MemberOf::parse(text).ok())
+                .collect::<Option<_>>()?,
+            strategies: record.strategies.clone(),
+        })
+    }
 }
 
 impl Plan {
@@ -200,14 +236,14 @@ pub(crate) fn check_network(
     check_awsvpc(head, account, region, awsvpc)
 }
 
-/// What a request says of placement; Fargate takes none of it.
+/// What a request and its definition say of placement; Fargate takes none of it.
 pub(crate) fn placing(
     plan: &Plan,
+    definition: &TaskDefinition,
     constraints: &[PlacementConstraint],
     strategies: &[PlacementStrategy],
 ) -> Result<Placing, Refusal> {
     const MOST_CONSTRAINTS: usize = 10;
-    const MOST_STRATEGIES: usize = 5;
     if plan.is_serverless() && !constraints.is_empty() {
         return Err(Refusal::invalid_parameter(
             "Placement constraints are not supported with FARGATE launch type.",
@@ -230,7 +266,18 @@ pub(crate) fn placing(
     }
     let mut placing = Placing::default();
     for constraint in constraints {
-        placing.distinct_instance |= is_distinct_instance(constraint)?;
+        match parse_constraint(constraint)? {
+            Constraint::DistinctInstance => placing.distinct_instance = true,
+            Constraint::MemberOf(expression) => placing.member_of.push(expression),
+        }
+    }
+    if !plan.is_serverless() {
+        let own = definition.placement_constraints.iter().flatten();
+        for constraint in own {
+            placing
+                .member_of
+                .push(member_of(constraint.expression.as_deref())?);
+        }
     }
     for strategy in strategies {
         placing.strategies.push(parse_strategy(strategy)?);
@@ -301,11 +348,29 @@ fn check_awsvpc(
     }
 }
 
-fn is_distinct_instance(constraint: &PlacementConstraint) -> Result<bool, Refusal> {
-    let has_expression = constraint
-        .expression
-        .as_ref()
-        .is_some_and(|expression| !expression.is_empty());
+enum Constraint {
+    DistinctInstance,
+    MemberOf(MemberOf),
+}
+
+/// Reads the expression of a `memberOf` constraint.
+pub(crate) fn member_of(expression: Option<&str>) -> Result<MemberOf, Refusal> {
+    let expression = expression.unwrap_or_default();
+    if expression.is_empty() {
+        return Err(Refusal::invalid_parameter(
+            "The memberOf placement constraint needs an expression.",
+        ));
+    }
+    MemberOf::parse(expression).map_err(|error| {
+        Refusal::invalid_parameter(format!(
+            "Invalid placement constraint expression '{expression}': {error}."
+        ))
+    })
+}
+
+fn parse_constraint(constraint: &PlacementConstraint) -> Result<Constraint, Refusal> {
+    let expression = constraint.expression.as_deref();
+    let has_expression = expression.is_some_and(|expression| !expression.is_empty());
     match constraint
         .r#type
         .as_ref()
@@ -314,11 +379,8 @@ fn is_distinct_instance(constraint: &PlacementConstraint) -> Result<bool, Refusa
         Some("distinctInstance") if has_expression => Err(Refusal::invalid_parameter(
             "The distinctInstance placement constraint does not take an expression.",
         )),
-        Some("distinctInstance") => Ok(true),
-        Some("memberOf") => Err(Refusal::unsupported_field(
-            "placementConstraints[].type memberOf",
-            "Gantry does not evaluate the cluster query language",
-        )),
+        Some("distinctInstance") => Ok(Constraint::DistinctInstance),
+        Some("memberOf") => Ok(Constraint::MemberOf(member_of(expression)?)),
         _ => Err(Refusal::invalid_parameter(
             "Invalid placement constraint type. Valid types are distinctInstance and memberOf.",
         )),

@@ -20,7 +20,8 @@ pub use service::{
     ServiceStatus, TaskSpec,
 };
 pub use task::{
-    ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding, TaskRecord, TaskStatus,
+    ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding, PlacingRecord, TaskRecord,
+    TaskStatus,
 };
 pub use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus};
 pub use token::ClientTokenRecord;

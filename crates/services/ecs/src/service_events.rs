@@ -112,13 +112,13 @@ pub(crate) fn without_room(no_room: &NoRoom, is_serverless: bool) -> String {
             "{start} Reason: No Container Instances were found in your cluster. {TROUBLESHOOTING}"
         );
     }
-    let Some((arn, filter)) = closest(no_room) else {
+    let Some(nearest) = &no_room.explanation.nearest_miss else {
         return format!("{start} {TROUBLESHOOTING}");
     };
-    let id = arn.rsplit('/').next().unwrap_or_default();
     format!(
-        "{start} The closest matching (container-instance {id}) {}. {TROUBLESHOOTING}",
-        lack(*filter)
+        "{start} The closest matching (container-instance {}) {}. {TROUBLESHOOTING}",
+        nearest.node,
+        lack(nearest.filter)
     )
 }
 
@@ -132,16 +132,6 @@ fn all<'a>(
 fn task_list(tasks: &[String]) -> String {
     let tasks: Vec<String> = tasks.iter().map(|id| format!("(task {id})")).collect();
     tasks.join(" ")
-}
-
-/// The instance that lacks least, as placement found it.
-fn closest(no_room: &NoRoom) -> Option<&(String, Filter)> {
-    let nearest = no_room.explanation.nearest_miss.as_ref();
-    let by_id = nearest.and_then(|miss| {
-        let mut instances = no_room.by_instance.iter();
-        instances.find(|(arn, _)| arn.rsplit('/').next() == Some(miss.node.as_str()))
-    });
-    by_id.or_else(|| no_room.by_instance.first())
 }
 
 fn lack(filter: Filter) -> String {

@@ -9,13 +9,14 @@ mod pool;
 use api_ecs::types::{NetworkConfiguration, TaskOverride};
 use clock::UnixMillis;
 use ecs_rules::task_state::ContainerStatus;
-use placement::{Explanation, Filter, Strategy};
-use state::{Record, StateError, Tx};
+use placement::{Explanation, Filter};
+use state::{Head, Record, StateError, Tx};
 use wire::Stored;
 
 use crate::{
     Ecs,
     assign::{self, AssignError},
+    launch::Placing,
     records::{DesiredStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus},
 };
 
@@ -33,10 +34,7 @@ pub(crate) struct NewTask<'a> {
     pub started_by: Option<String>,
     pub network_configuration: Option<Stored<NetworkConfiguration>>,
     pub overrides: Option<Stored<TaskOverride>>,
-    /// No two tasks of the group on one node (placement constraint `distinctInstance`).
-    pub distinct_instance: bool,
-    /// Empty: AWS's default.
-    pub strategies: Vec<Strategy>,
+    pub placing: Placing,
     pub enable_execute_command: bool,
     pub reference_id: Option<String>,
     pub tags: Tags,
@@ -66,8 +64,6 @@ pub(crate) enum Creation {
 #[derive(Debug)]
 pub(crate) struct NoRoom {
     pub explanation: Explanation,
-    /// Container instances with what each lacked; empty on serverless capacity, whose nodes nobody sees.
-    pub by_instance: Vec<(String, Filter)>,
     /// There was a node, but no address.
     pub no_address: Option<String>,
 }
@@ -85,11 +81,7 @@ pub(crate) fn create(
     new: &NewTask<'_>,
 ) -> Result<Creation, StateError> {
     let mut task = make::record(ecs, new);
-    let wanted = pool::Wanted {
-        required: make::required_attributes(new),
-        distinct_instance: new.distinct_instance,
-        strategies: &new.strategies,
-    };
+    let wanted = pool::Wanted::of(&task, make::required_attributes(new), &new.placing);
     let placed = place(ecs, tx, &mut task, &wanted)?;
     Ok(match placed {
         Placed::Yes => {
@@ -104,6 +96,19 @@ pub(crate) fn create(
     })
 }
 
+/// The container instances that don't take such a task, at most so many, with the reason of each.
+pub(crate) fn refusals(
+    ecs: &Ecs,
+    head: &Head,
+    new: &NewTask<'_>,
+    most: usize,
+) -> Vec<(String, Filter)> {
+    let task = make::record(ecs, new);
+    let wanted = pool::Wanted::of(&task, make::required_attributes(new), &new.placing);
+    let refused = wanted.refusals(head, most).into_iter();
+    refused.map(|(node, filter)| (node.arn(), filter)).collect()
+}
+
 /// Tries again to place a task that waits; true when it has a node now.
 pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool, StateError> {
     let Some(known) = tx.get::<TaskRecord>(key) else {
@@ -116,11 +121,11 @@ pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool,
         return Ok(true);
     }
     let mut task = TaskRecord::clone(&known);
-    let wanted = pool::Wanted {
-        required: make::required_attributes_of_waiting(tx, &task),
-        distinct_instance: false,
-        strategies: &[],
+    let Some(placing) = Placing::of_record(task.placing.as_deref()) else {
+        return Ok(false);
     };
+    let required = make::required_attributes_of_waiting(tx, &task);
+    let wanted = pool::Wanted::of(&task, required, &placing);
     match place(ecs, tx, &mut task, &wanted)? {
         Placed::Yes => {
             task.version += 1;
@@ -221,11 +226,12 @@ fn place(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
     task: &mut TaskRecord,
-    wanted: &pool::Wanted<'_>,
+    wanted: &pool::Wanted,
 ) -> Result<Placed, StateError> {
-    let choice = pool::choose(tx, task, wanted, ecs.clock.random_u64());
+    let choice = wanted.place(tx, ecs.clock.random_u64());
+    let node = choice.chosen.and_then(|id| wanted.node(tx, &id));
     task.placement = Some(choice.explanation.clone());
-    let Some(node) = choice.node else {
+    let Some(node) = node else {
         // A node that is only away for a moment (the server was restarted) is worth waiting for, as Fargate's user
         // never sees nodes. On container instances AWS answers AGENT at once.
         let is_worth_waiting = task.launch_type == "FARGATE"
@@ -235,7 +241,6 @@ fn place(
         }
         return Ok(Placed::No(NoRoom {
             explanation: choice.explanation,
-            by_instance: choice.by_instance,
             no_address: None,
         }));
     };
@@ -246,7 +251,6 @@ fn place(
             Err(error) => {
                 return Ok(Placed::No(NoRoom {
                     explanation: choice.explanation,
-                    by_instance: vec![],
                     no_address: Some(error.to_string()),
                 }));
             }

@@ -1,67 +1,47 @@
-//! What the tasks on each node use: a view derived from the tasks, so that placing one task costs the same
-//! whether the node has ten tasks or ten thousand.
+//! The nodes as placement sees them, and what their tasks use: a view derived from the tables, so that placing one task
+//! costs the same whether there are ten of either or a hundred thousand.
 
-use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use placement::{Attributes, Facts, Holding, Index, Phase, Standing};
 use state::{Change, View};
 
-use crate::records::{TaskRecord, TaskStatus};
+pub use placement::Used;
 
-/// Resources in use, by key of the container instance.
+use crate::records::{
+    ContainerInstanceRecord, ContainerInstanceStatus, DesiredStatus, TaskRecord, TaskStatus,
+};
+
+/// Nodes in pools, and resources in use, by key of the container instance.
 #[derive(Debug, Default, PartialEq)]
 pub struct NodeUsage {
-    nodes: HashMap<String, Used>,
-}
-
-/// What one node's tasks hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Used {
-    pub cpu_units: i64,
-    pub memory_mib: i64,
-    pub tasks: usize,
-    pub running_tasks: usize,
-    pub pending_tasks: usize,
-    /// Host ports with how many tasks hold them (more than one only across protocols of the same number).
-    pub host_ports: BTreeMap<(u16, String), usize>,
-    /// Tasks of each service or family group: spreading wants it.
-    pub groups: BTreeMap<String, usize>,
+    index: Index,
 }
 
 impl NodeUsage {
     pub fn of(&self, container_instance_key: &str) -> Used {
-        self.nodes
-            .get(container_instance_key)
+        self.get(container_instance_key)
             .cloned()
             .unwrap_or_default()
     }
 
     pub fn get(&self, container_instance_key: &str) -> Option<&Used> {
-        self.nodes.get(container_instance_key)
+        let (pool, id) = pool_and_id(container_instance_key);
+        self.index.used(pool, id)
     }
 
-    fn count(&mut self, task: &TaskRecord, sign: i64) {
-        let Some(key) = &task.container_instance_key else {
-            return;
-        };
+    /// Its pools are the clusters, as [`pool`] names them.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    fn task(&mut self, task: &TaskRecord, act: fn(&mut Index, &str, &str, &Holding<'_>)) {
         // A stopped task holds nothing, although it stays in the table until it is archived.
-        if task.last_status == TaskStatus::Stopped {
-            return;
-        }
-        let used = self.nodes.entry(key.clone()).or_default();
-        used.cpu_units += sign * task.cpu_units;
-        used.memory_mib += sign * task.memory_mib;
-        step(&mut used.tasks, sign);
-        match task.last_status {
-            TaskStatus::Running => step(&mut used.running_tasks, sign),
-            status if status < TaskStatus::Running => step(&mut used.pending_tasks, sign),
-            _ => {}
-        }
-        for port in &task.host_ports {
-            step_entry(&mut used.host_ports, port.clone(), sign);
-        }
-        step_entry(&mut used.groups, task.group.clone(), sign);
-        if used.tasks == 0 {
-            self.nodes.remove(key);
+        if let Some(key) = &task.container_instance_key
+            && task.last_status != TaskStatus::Stopped
+        {
+            let (pool, id) = pool_and_id(key);
+            act(&mut self.index, pool, id, &holding(task));
         }
     }
 }
@@ -69,27 +49,90 @@ impl NodeUsage {
 impl View for NodeUsage {
     fn apply(&mut self, change: &Change) {
         if let Some((before, after)) = change.of::<TaskRecord>() {
+            if let (Some(before), Some(after)) = (before, after)
+                && holds_the_same(before, after)
+            {
+                return;
+            }
             if let Some(task) = before {
-                self.count(task, -1);
+                self.task(task, Index::release);
             }
             if let Some(task) = after {
-                self.count(task, 1);
+                self.task(task, Index::hold);
+            }
+        } else if let Some((before, after)) = change.of::<ContainerInstanceRecord>() {
+            let (pool, id) = pool_and_id(&change.key);
+            match (before.map(facts), after.map(facts)) {
+                (before, Some(after)) if before.as_ref() != Some(&after) => {
+                    self.index.set(pool, after);
+                }
+                (Some(_), None) => self.index.remove(pool, id),
+                _ => {}
             }
         }
     }
 }
 
-fn step(count: &mut usize, sign: i64) {
-    *count = count
-        .checked_add_signed(sign as isize)
-        .expect("a view takes away only what it counted before");
+/// The pool of a cluster's container instances; that of serverless capacity has no cluster.
+pub(crate) fn pool(account: &str, region: &str, cluster: &str) -> String {
+    format!("{account}/{region}/{cluster}")
 }
 
-fn step_entry<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: K, sign: i64) {
-    let count = counts.entry(key.clone()).or_insert(0);
-    step(count, sign);
-    if *count == 0 {
-        counts.remove(&key);
+fn pool_and_id(container_instance_key: &str) -> (&str, &str) {
+    container_instance_key
+        .rsplit_once('/')
+        .unwrap_or(("", container_instance_key))
+}
+
+fn holding(task: &TaskRecord) -> Holding<'_> {
+    Holding {
+        cpu_units: task.cpu_units,
+        memory_mib: task.memory_mib,
+        gpus: 0,
+        host_ports: &task.host_ports,
+        group: &task.group,
+        phase: match task.last_status {
+            TaskStatus::Running => Phase::Running,
+            status if status < TaskStatus::Running => Phase::Pending,
+            _ => Phase::Ending,
+        },
+        is_stopping: task.desired_status == DesiredStatus::Stopped,
+    }
+}
+
+fn holds_the_same(before: &TaskRecord, after: &TaskRecord) -> bool {
+    let is_over = |task: &TaskRecord| task.last_status == TaskStatus::Stopped;
+    before.container_instance_key == after.container_instance_key
+        && is_over(before) == is_over(after)
+        && holding(before) == holding(after)
+}
+
+fn facts(node: &ContainerInstanceRecord) -> Facts {
+    let zone = (
+        "ecs.availability-zone",
+        Some(node.availability_zone.as_str()),
+    );
+    let attributes = node
+        .all_attributes()
+        .map(|attribute| (attribute.name.as_str(), attribute.value.as_deref()));
+    Facts {
+        id: Arc::from(node.id.as_str()),
+        standing: match node.status {
+            ContainerInstanceStatus::Inactive => Standing::Inactive,
+            ContainerInstanceStatus::Draining => Standing::Draining,
+            ContainerInstanceStatus::Active if node.connection.connected => Standing::Ready,
+            ContainerInstanceStatus::Active => Standing::Disconnected,
+        },
+        cpu_units: node.cpu_units,
+        memory_mib: node.memory_mib,
+        gpus: 0,
+        attributes: Arc::new(Attributes::new(attributes.chain([zone]))),
+        reserved_tcp_ports: node.reserved_tcp_ports.clone(),
+        reserved_udp_ports: node.reserved_udp_ports.clone(),
+        agent_connected: node.connection.connected,
+        agent_version: node.agent_version.clone(),
+        ec2_instance_id: None,
+        registered_at_unix_seconds: node.registered_at.0.div_euclid(1000),
     }
 }
 

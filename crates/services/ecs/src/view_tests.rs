@@ -115,6 +115,7 @@ fn task(
         stop_code: None,
         stopped_reason: None,
         placement: None,
+        placing: None,
         reference_id: None,
         tags: vec![],
         version: 1,
@@ -307,7 +308,9 @@ fn recount_node(head: &Head, node: &str) -> Used {
         for port in &task.host_ports {
             *ports.entry(port.clone()).or_insert(0) += 1;
         }
-        *groups.entry(task.group.clone()).or_insert(0) += 1;
+        if task.desired_status == DesiredStatus::Running {
+            *groups.entry(Arc::from(task.group.as_str())).or_insert(0) += 1;
+        }
     }
     (used.host_ports, used.groups) = (ports, groups);
     used

@@ -20,6 +20,11 @@ pub(super) fn check(definition: &TaskDefinition) -> Result<(), Refusal> {
         return Err(Refusal::client(ONLY_AWSVPC));
     }
     check_size(definition)?;
+    if !list(&definition.placement_constraints).is_empty() {
+        return Err(Refusal::client(
+            "Task placement constraints are not supported for tasks run on Fargate.",
+        ));
+    }
     if let Some(storage) = &definition.ephemeral_storage {
         let gib = storage.size_in_gib.unwrap_or(0);
         if !EPHEMERAL_STORAGE_GIB.contains(&gib) {

@@ -19,6 +19,7 @@ mod volumes;
 
 use api_ecs::types::{
     Compatibility, ContainerDefinition, NetworkMode, RegisterTaskDefinitionRequest, TaskDefinition,
+    TaskDefinitionPlacementConstraint, TaskDefinitionPlacementConstraintType,
 };
 
 use crate::Refusal;
@@ -31,6 +32,7 @@ pub fn normalise(request: RegisterTaskDefinitionRequest) -> Result<TaskDefinitio
     unsupported::check(&request)?;
     let required = required_compatibilities(&request)?;
     let network_mode = network_mode(&request, &required)?;
+    check_placement_constraints(list(&request.placement_constraints))?;
     let mut definition = TaskDefinition {
         cpu: size::normalise_cpu(request.cpu.as_deref(), &required)?,
         memory: size::normalise_memory(request.memory.as_deref())?,
@@ -98,6 +100,28 @@ fn required_compatibilities(
         }
     }
     Ok(required)
+}
+
+/// Whether the expressions are some is for whoever knows the cluster query language.
+fn check_placement_constraints(
+    constraints: &[TaskDefinitionPlacementConstraint],
+) -> Result<(), Refusal> {
+    const MOST_CONSTRAINTS: usize = 10;
+    if constraints.len() > MOST_CONSTRAINTS {
+        return Err(Refusal::client(format!(
+            "placementConstraints can have at most {MOST_CONSTRAINTS} items."
+        )));
+    }
+    let is_member_of = |constraint: &TaskDefinitionPlacementConstraint| {
+        let of_type = constraint.r#type.as_ref();
+        of_type.is_some_and(|of_type| *of_type == TaskDefinitionPlacementConstraintType::MEMBER_OF)
+    };
+    if !constraints.iter().all(is_member_of) {
+        return Err(Refusal::client(
+            "Invalid placement constraint type. A task definition takes memberOf only.",
+        ));
+    }
+    Ok(())
 }
 
 fn network_mode(

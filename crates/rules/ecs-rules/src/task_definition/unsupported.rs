@@ -36,11 +36,6 @@ pub const TASK_FIELDS: &[UnsupportedField<RegisterTaskDefinitionRequest>] = &[
         },
     },
     UnsupportedField {
-        path: "placementConstraints",
-        why: "Gantry does not evaluate the cluster query language",
-        asks: |request| !list(&request.placement_constraints).is_empty(),
-    },
-    UnsupportedField {
         path: "proxyConfiguration",
         why: "Gantry has no App Mesh",
         asks: |request| request.proxy_configuration.is_some(),

@@ -22,7 +22,7 @@ use crate::{
     render::tags,
 };
 
-/// The attribute that the server adds.
+/// The attribute that the server adds, unless the node says where it stands.
 const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
 
 // coverage: RegisterContainerInstance ignores instanceIdentityDocument: a node proves who it is by its key
@@ -176,7 +176,13 @@ fn fill(record: &mut ContainerInstanceRecord, offer: Offer, availability_zone: &
     record.memory_mib = offer.memory_mib;
     record.reserved_tcp_ports = offer.reserved_tcp_ports;
     record.reserved_udp_ports = offer.reserved_udp_ports;
-    record.availability_zone = availability_zone.to_owned();
+    let said = offer
+        .attributes
+        .iter()
+        .find(|(name, _)| name == AVAILABILITY_ZONE)
+        .and_then(|(_, value)| value.clone().filter(|value| !value.is_empty()));
+    let availability_zone = said.unwrap_or_else(|| availability_zone.to_owned());
+    record.availability_zone = availability_zone.clone();
     if let Some(version) = offer.agent_version {
         record.agent_version = version;
     }
@@ -195,7 +201,7 @@ fn fill(record: &mut ContainerInstanceRecord, offer: Offer, availability_zone: &
     attributes.retain(|attribute| attribute.name != AVAILABILITY_ZONE);
     attributes.push(Attribute {
         name: AVAILABILITY_ZONE.into(),
-        value: Some(availability_zone.to_owned()),
+        value: Some(availability_zone),
     });
     record.attributes = attributes;
 }

@@ -10,6 +10,7 @@ use wire::{Access, Caller, Error, Handle, Stored};
 use crate::{
     Ecs,
     access::{scope_of, with_request_tags},
+    launch,
     records::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus},
     render::{self, tags},
 };
@@ -31,6 +32,9 @@ impl Handle<RegisterTaskDefinition> for Ecs {
         let has_tags = input.tags.is_some();
         let tags = tags::parse(input.tags.take())?;
         let definition = task_definition::normalise(input)?;
+        for constraint in definition.placement_constraints.iter().flatten() {
+            launch::member_of(constraint.expression.as_deref())?;
+        }
         let family = definition.family.clone().unwrap_or_default();
         let (account, region) = (caller.account.clone(), caller.region.clone());
         let (now, registered_by) = (self.clock.now(), caller.arn());

@@ -1,6 +1,9 @@
 //! RunTask: makes tasks and places them in one transaction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use api_ecs::{
     errors, operations,
@@ -85,6 +88,9 @@ impl Handle<operations::RunTask> for Ecs {
     }
 }
 
+/// Of the container instances that did not take a task, at most so many are told.
+const FAILURES_PER_ANSWER: usize = 1000;
+
 enum Outcome {
     Made(RunTaskResponse),
     /// The request was seen before and made these.
@@ -134,6 +140,7 @@ impl<'a> Request<'a> {
         )?;
         let placing = launch::placing(
             &plan,
+            shape,
             input.placement_constraints.as_deref().unwrap_or_default(),
             input.placement_strategy.as_deref().unwrap_or_default(),
         )?;
@@ -171,6 +178,7 @@ impl Ecs {
         let mut made: Vec<TaskRecord> = vec![];
         let mut failures: Vec<Failure> = vec![];
         let mut on_provider: HashMap<String, u64> = HashMap::new();
+        let mut refused_launches = BTreeSet::new();
         for _ in 0..request.count {
             let launch = request
                 .plan
@@ -192,8 +200,7 @@ impl Ecs {
                 started_by: request.input.started_by.clone(),
                 network_configuration: request.input.network_configuration.clone().map(Stored),
                 overrides: request.overrides.clone().map(Stored),
-                distinct_instance: request.placing.distinct_instance,
-                strategies: request.placing.strategies.clone(),
+                placing: request.placing.clone(),
                 enable_execute_command: false,
                 reference_id: request.input.reference_id.clone(),
                 tags: request.tags.clone(),
@@ -202,7 +209,20 @@ impl Ecs {
                 Creation::Placed(task) | Creation::Waiting(task) => made.push(task),
                 Creation::NoRoom(no_room) => {
                     refuse_without_instances(&request.plan, &no_room)?;
-                    add_failures(&mut failures, &request.plan, no_room);
+                    match failure_without_instance(&request.plan, &no_room) {
+                        Some(failure) => failures.push(failure),
+                        // Those of a launch once, however many of its tasks found no room.
+                        None if refused_launches.insert(new.launch.capacity_provider.clone()) => {
+                            let refused = tasks::refusals(
+                                self,
+                                tx,
+                                &new,
+                                FAILURES_PER_ANSWER.saturating_sub(failures.len()),
+                            );
+                            add_failures(&mut failures, refused);
+                        }
+                        None => {}
+                    }
                 }
             }
         }
@@ -312,39 +332,34 @@ fn refuse_without_instances(plan: &Plan, no_room: &NoRoom) -> Result<(), Error> 
     Ok(())
 }
 
-fn add_failures(failures: &mut Vec<Failure>, plan: &Plan, no_room: NoRoom) {
-    let detail = detail(&no_room);
-    if let Some(reason) = no_room.no_address {
-        failures.push(Failure {
-            arn: None,
-            reason: Some("RESOURCE:ENI".into()),
-            detail: Some(reason),
-        });
-        return;
-    }
-    if plan.is_serverless() {
-        failures.push(Failure {
-            arn: None,
-            reason: Some(
-                "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-                    .into(),
-            ),
-            detail: Some(detail),
-        });
-        return;
-    }
-    for (arn, filter) in no_room.by_instance {
-        let is_known = failures
-            .iter()
-            .any(|failure| failure.arn.as_ref() == Some(&arn));
-        if !is_known {
-            failures.push(Failure {
-                arn: Some(arn),
-                reason: Some(filter.failure_reason().into()),
-                detail: None,
-            });
-        }
-    }
+/// Where no container instance is to blame: there was no address, or nobody sees the nodes.
+fn failure_without_instance(plan: &Plan, no_room: &NoRoom) -> Option<Failure> {
+    let (reason, detail) = match &no_room.no_address {
+        Some(no_address) => ("RESOURCE:ENI", no_address.clone()),
+        None if plan.is_serverless() => (
+            "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+            detail(no_room),
+        ),
+        None => return None,
+    };
+    Some(Failure {
+        arn: None,
+        reason: Some(reason.into()),
+        detail: Some(detail),
+    })
+}
+
+fn add_failures(failures: &mut Vec<Failure>, refused: Vec<(String, Filter)>) {
+    let known: BTreeSet<String> = failures
+        .iter()
+        .filter_map(|failure| failure.arn.clone())
+        .collect();
+    let new = refused.into_iter().filter(|(arn, _)| !known.contains(arn));
+    failures.extend(new.map(|(arn, filter)| Failure {
+        arn: Some(arn),
+        reason: Some(filter.failure_reason().into()),
+        detail: None,
+    }));
 }
 
 /// In our words: what the nodes lacked, and which was nearest.

@@ -124,6 +124,7 @@ pub(super) fn task_spec(head: &Head, asked: Asked<'_>) -> Result<TaskSpec, Refus
     )?;
     launch::placing(
         &plan,
+        &definition.definition,
         &asked.placement_constraints,
         &asked.placement_strategy,
     )?;

@@ -54,6 +54,9 @@ pub struct TaskRecord {
     pub stopped_reason: Option<String>,
     /// Why it was placed where it is, or why it waits.
     pub placement: Option<placement::Explanation>,
+    /// What was asked of its node beside room and the definition's attributes.
+    #[serde(default)]
+    pub placing: Option<Box<PlacingRecord>>,
     /// RunTask's `referenceId`, kept for whoever asks later.
     pub reference_id: Option<String>,
     pub tags: Tags,
@@ -66,6 +69,15 @@ pub struct TaskRecord {
     pub stopping_at: Option<UnixMillis>,
     pub execution_stopped_at: Option<UnixMillis>,
     pub stopped_at: Option<UnixMillis>,
+}
+
+/// Constraints and strategies of a task: of its request and, for `member_of`, of its definition too.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlacingRecord {
+    pub distinct_instance: bool,
+    /// Expressions of the cluster query language.
+    pub member_of: Vec<String>,
+    pub strategies: Vec<placement::Strategy>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -65,6 +65,7 @@ pub(super) fn record(ecs: &Ecs, new: &NewTask<'_>) -> TaskRecord {
         stop_code: None,
         stopped_reason: None,
         placement: None,
+        placing: new.placing.record(),
         reference_id: new.reference_id.clone(),
         tags: new.tags.clone(),
         version: 1,

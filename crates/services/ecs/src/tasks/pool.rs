@@ -2,138 +2,78 @@
 
 use std::sync::Arc;
 
-use placement::{Explanation, Filter, Need, Node, RequiredAttribute, Standing, Strategy};
-use state::Tx;
+use placement::{Filter, MemberOf, Need, Placement, Strategy};
+use state::{Head, Tx};
 
 use crate::{
     NodeUsage,
-    records::{ContainerInstanceRecord, ContainerInstanceStatus, TaskRecord},
-    usage::Used,
+    launch::Placing,
+    records::{ContainerInstanceRecord, TaskRecord},
+    usage,
 };
 
-/// What placement needs to know beside the task's record.
-pub(super) struct Wanted<'a> {
-    pub required: Vec<(String, Option<String>)>,
-    pub distinct_instance: bool,
-    pub strategies: &'a [Strategy],
+/// What placement is asked about one task.
+pub(super) struct Wanted {
+    pool: String,
+    need: Need,
+    strategies: Vec<Strategy>,
 }
 
-pub(super) struct Choice {
-    pub node: Option<Arc<ContainerInstanceRecord>>,
-    pub explanation: Explanation,
-    pub by_instance: Vec<(String, Filter)>,
-}
-
-pub(super) fn choose(tx: &Tx<'_>, task: &TaskRecord, wanted: &Wanted<'_>, draw: u64) -> Choice {
-    // Serverless nodes belong to no cluster and serve all.
-    let is_serverless = task.launch_type == "FARGATE";
-    let cluster = if is_serverless { "" } else { &task.cluster };
-    let prefix = ContainerInstanceRecord::key_of(&task.account, &task.region, cluster, "");
-    let usage = tx.view::<NodeUsage>();
-    let nodes: Vec<PoolNode<'_>> = tx
-        .scan::<ContainerInstanceRecord>(&prefix)
-        .filter(|record| record.status != ContainerInstanceStatus::Inactive)
-        .map(|record| PoolNode {
-            record,
-            used: usage.get(&state::Record::key(&**record)),
-        })
-        .collect();
-    let need = Need {
-        cpu_units: task.cpu_units,
-        memory_mib: task.memory_mib,
-        host_ports: &task.host_ports,
-        attributes: wanted
-            .required
-            .iter()
-            .map(|(name, value)| RequiredAttribute {
-                name,
-                value: value.as_deref(),
-            })
-            .collect(),
-        group: &task.group,
-        distinct_instance: wanted.distinct_instance,
-    };
-    let default_strategies;
-    let strategies = if wanted.strategies.is_empty() {
-        default_strategies = Strategy::default_list();
-        &default_strategies
-    } else {
-        wanted.strategies
-    };
-    let decision = placement::place(&nodes, &need, strategies, draw);
-    let by_instance = match decision.chosen {
-        None if !is_serverless => nodes
-            .iter()
-            .filter_map(|node| Some((node.record.arn(), placement::refusal(node, &need)?)))
-            .collect(),
-        _ => vec![],
-    };
-    Choice {
-        node: decision
-            .chosen
-            .map(|chosen| Arc::clone(nodes[chosen].record)),
-        explanation: decision.explanation,
-        by_instance,
-    }
-}
-
-struct PoolNode<'a> {
-    record: &'a Arc<ContainerInstanceRecord>,
-    used: Option<&'a Used>,
-}
-
-impl Node for PoolNode<'_> {
-    fn id(&self) -> &str {
-        &self.record.id
-    }
-
-    fn standing(&self) -> Standing {
-        match self.record.status {
-            ContainerInstanceStatus::Inactive => Standing::Inactive,
-            ContainerInstanceStatus::Draining => Standing::Draining,
-            ContainerInstanceStatus::Active if self.record.connection.connected => Standing::Ready,
-            ContainerInstanceStatus::Active => Standing::Disconnected,
-        }
-    }
-
-    fn cpu_units_free(&self) -> i64 {
-        self.record.cpu_units - self.used.map_or(0, |used| used.cpu_units)
-    }
-
-    fn memory_mib_free(&self) -> i64 {
-        self.record.memory_mib - self.used.map_or(0, |used| used.memory_mib)
-    }
-
-    fn attribute(&self, name: &str) -> Option<&str> {
-        if name == "ecs.availability-zone" {
-            return Some(&self.record.availability_zone);
-        }
-        let known = self.record.all_attributes();
-        let mut found = known.filter(|attribute| attribute.name == name);
-        found
-            .next()
-            .map(|attribute| attribute.value.as_deref().unwrap_or_default())
-    }
-
-    fn is_port_taken(&self, port: u16, protocol: &str) -> bool {
-        let reserved = if protocol == "udp" {
-            &self.record.reserved_udp_ports
-        } else {
-            &self.record.reserved_tcp_ports
+impl Wanted {
+    /// `required`: attributes that the node must have.
+    pub fn of(
+        task: &TaskRecord,
+        required: Vec<(String, Option<String>)>,
+        placing: &Placing,
+    ) -> Self {
+        // Serverless nodes belong to no cluster and serve all.
+        let cluster = match task.launch_type.as_str() {
+            "FARGATE" => "",
+            _ => &task.cluster,
         };
-        reserved.contains(&port)
-            || self
-                .used
-                .is_some_and(|used| used.host_ports.contains_key(&(port, protocol.to_owned())))
+        let strategies = match placing.strategies.is_empty() {
+            true => Strategy::default_list(),
+            false => placing.strategies.clone(),
+        };
+        Self {
+            pool: usage::pool(&task.account, &task.region, cluster),
+            need: Need {
+                cpu_units: task.cpu_units,
+                memory_mib: task.memory_mib,
+                gpus: 0,
+                host_ports: task.host_ports.clone(),
+                attributes: required,
+                member_of: placing.member_of.iter().map(MemberOf::clone).collect(),
+                group: task.group.clone(),
+                distinct_instance: placing.distinct_instance,
+            },
+            strategies,
+        }
     }
 
-    fn tasks(&self) -> usize {
-        self.used.map_or(0, |used| used.tasks)
+    pub fn place(&self, head: &Head, draw: u64) -> Placement {
+        let index = head.view::<NodeUsage>().index();
+        index.place(&self.pool, &self.need, &self.strategies, draw)
     }
 
-    fn tasks_of_group(&self, group: &str) -> usize {
-        self.used
-            .and_then(|used| used.groups.get(group).copied())
-            .unwrap_or_default()
+    pub fn node(&self, tx: &Tx<'_>, id: &str) -> Option<Arc<ContainerInstanceRecord>> {
+        tx.get::<ContainerInstanceRecord>(&format!("{}/{id}", self.pool))
+    }
+
+    /// The nodes that do not take the task, at most so many, with the reason of each.
+    pub fn refusals(
+        &self,
+        head: &Head,
+        most: usize,
+    ) -> Vec<(Arc<ContainerInstanceRecord>, Filter)> {
+        let index = head.view::<NodeUsage>().index();
+        let refused = index.refusals(&self.pool, &self.need).into_iter();
+        let known = refused
+            .filter(|(_, refusal)| refusal.filter != Filter::Inactive)
+            .filter_map(|(id, refusal)| {
+                let node = head.get::<ContainerInstanceRecord>(&format!("{}/{id}", self.pool))?;
+                Some((node, refusal.filter))
+            });
+        known.take(most).collect()
     }
 }

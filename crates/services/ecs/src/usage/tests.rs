@@ -40,6 +40,7 @@ fn task(id: u8) -> TaskRecord {
         stop_code: None,
         stopped_reason: None,
         placement: None,
+        placing: None,
         reference_id: None,
         tags: vec![],
         version: 1,
@@ -102,7 +103,7 @@ fn counted_anew(store: &Store) -> NodeUsage {
     let counted = store.read(|head| {
         let mut usage = NodeUsage::default();
         for task in head.scan::<TaskRecord>("") {
-            usage.count(task, 1);
+            usage.task(task, Index::hold);
         }
         usage
     });

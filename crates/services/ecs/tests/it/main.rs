@@ -6,6 +6,7 @@ mod attributes;
 mod clusters;
 mod container_instances;
 mod first_start;
+mod placement;
 mod run_task;
 mod services;
 mod tags;

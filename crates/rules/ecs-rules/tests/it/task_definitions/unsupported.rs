@@ -25,12 +25,6 @@ fn what_gantry_lacks_is_refused_by_name() {
         ),
         (
             with(plain(), |it| {
-                it.placement_constraints = Some(vec![TaskDefinitionPlacementConstraint::default()])
-            }),
-            "placementConstraints",
-        ),
-        (
-            with(plain(), |it| {
                 it.proxy_configuration = Some(ProxyConfiguration::default())
             }),
             "proxyConfiguration",

@@ -9,13 +9,12 @@ use ecs_rules::{
     task_state::stop_code,
 };
 use kit::LoopError;
-use placement::Strategy;
 use state::{Record, Tx};
 
 use super::look::{self, Look};
 use crate::{
     Ecs,
-    launch::{self, Plan},
+    launch::{self, Placing, Plan},
     records::{
         DeploymentRecord, DesiredStatus, RolloutState, ServiceRecord, ServiceStatus, Tags,
         TaskDefinitionRecord, TaskRecord,
@@ -180,8 +179,7 @@ fn start(
 struct Batch {
     definition: std::sync::Arc<TaskDefinitionRecord>,
     plan: Plan,
-    distinct_instance: bool,
-    strategies: Vec<Strategy>,
+    placing: Placing,
     tags: Tags,
 }
 
@@ -212,14 +210,14 @@ impl Batch {
             .iter()
             .map(|own| own.0.clone())
             .collect();
-        let placing = launch::placing(&plan, &constraints, &strategies)
+        let shape = &definition.definition;
+        let placing = launch::placing(&plan, shape, &constraints, &strategies)
             .map_err(|refusal| LoopError::Other(refusal.to_string()))?;
         Ok(Self {
             tags: tags(service, &definition),
             definition,
             plan,
-            distinct_instance: placing.distinct_instance,
-            strategies: placing.strategies,
+            placing,
         })
     }
 
@@ -241,8 +239,7 @@ impl Batch {
             started_by: Some(deployment.id.clone()),
             network_configuration: deployment.task_spec.network_configuration.clone(),
             overrides: None,
-            distinct_instance: self.distinct_instance,
-            strategies: self.strategies.clone(),
+            placing: self.placing.clone(),
             enable_execute_command: service.enable_execute_command,
             reference_id: None,
             tags: self.tags.clone(),
