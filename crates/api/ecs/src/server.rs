@@ -125,7 +125,8 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Handle<operations::CreateCluster>
+    S: Handle<operations::ContinueServiceDeployment>
+        + Handle<operations::CreateCluster>
         + Handle<operations::CreateService>
         + Handle<operations::DeleteAttributes>
         + Handle<operations::DeleteCluster>
@@ -135,6 +136,8 @@ where
         + Handle<operations::DescribeCapacityProviders>
         + Handle<operations::DescribeClusters>
         + Handle<operations::DescribeContainerInstances>
+        + Handle<operations::DescribeServiceDeployments>
+        + Handle<operations::DescribeServiceRevisions>
         + Handle<operations::DescribeServices>
         + Handle<operations::DescribeTaskDefinition>
         + Handle<operations::DescribeTasks>
@@ -143,6 +146,7 @@ where
         + Handle<operations::ListAttributes>
         + Handle<operations::ListClusters>
         + Handle<operations::ListContainerInstances>
+        + Handle<operations::ListServiceDeployments>
         + Handle<operations::ListServices>
         + Handle<operations::ListServicesByNamespace>
         + Handle<operations::ListTagsForResource>
@@ -154,6 +158,7 @@ where
         + Handle<operations::RegisterContainerInstance>
         + Handle<operations::RegisterTaskDefinition>
         + Handle<operations::RunTask>
+        + Handle<operations::StopServiceDeployment>
         + Handle<operations::StopTask>
         + Handle<operations::SubmitAttachmentStateChanges>
         + Handle<operations::SubmitContainerStateChange>
@@ -176,6 +181,9 @@ where
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
         match call.operation.name {
+            "ContinueServiceDeployment" => {
+                wire::serve::<operations::ContinueServiceDeployment, S>(&self.0, call)
+            }
             "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
             "CreateService" => wire::serve::<operations::CreateService, S>(&self.0, call),
             "DeleteAttributes" => wire::serve::<operations::DeleteAttributes, S>(&self.0, call),
@@ -194,6 +202,12 @@ where
             "DescribeContainerInstances" => {
                 wire::serve::<operations::DescribeContainerInstances, S>(&self.0, call)
             }
+            "DescribeServiceDeployments" => {
+                wire::serve::<operations::DescribeServiceDeployments, S>(&self.0, call)
+            }
+            "DescribeServiceRevisions" => {
+                wire::serve::<operations::DescribeServiceRevisions, S>(&self.0, call)
+            }
             "DescribeServices" => wire::serve::<operations::DescribeServices, S>(&self.0, call),
             "DescribeTaskDefinition" => {
                 wire::serve::<operations::DescribeTaskDefinition, S>(&self.0, call)
@@ -209,6 +223,9 @@ where
             "ListClusters" => wire::serve::<operations::ListClusters, S>(&self.0, call),
             "ListContainerInstances" => {
                 wire::serve::<operations::ListContainerInstances, S>(&self.0, call)
+            }
+            "ListServiceDeployments" => {
+                wire::serve::<operations::ListServiceDeployments, S>(&self.0, call)
             }
             "ListServices" => wire::serve::<operations::ListServices, S>(&self.0, call),
             "ListServicesByNamespace" => {
@@ -235,6 +252,9 @@ where
                 wire::serve::<operations::RegisterTaskDefinition, S>(&self.0, call)
             }
             "RunTask" => wire::serve::<operations::RunTask, S>(&self.0, call),
+            "StopServiceDeployment" => {
+                wire::serve::<operations::StopServiceDeployment, S>(&self.0, call)
+            }
             "StopTask" => wire::serve::<operations::StopTask, S>(&self.0, call),
             "SubmitAttachmentStateChanges" => {
                 wire::serve::<operations::SubmitAttachmentStateChanges, S>(&self.0, call)

@@ -189,6 +189,20 @@ pub const LOG_SEARCH_EVENTS: usize = 100_000;
 pub const DEPLOYMENT_PERCENT: i32 = 10_000;
 /// How long an INACTIVE service stays describable.
 pub const INACTIVE_SERVICE_HOURS: u64 = 1;
+/// Service deployments of one service that are kept, the newest; older ones are dropped, with their revisions.
+pub const SERVICE_DEPLOYMENTS_KEPT: usize = 100;
+/// How long they are kept at most, as AWS shows them:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/view-service-deployment.html>
+pub const SERVICE_DEPLOYMENT_DAYS: u64 = 90;
+/// DescribeServiceDeployments and DescribeServiceRevisions take this many.
+pub const DESCRIBE_SERVICE_DEPLOYMENTS_ITEMS: usize = 20;
+pub const LIST_SERVICE_DEPLOYMENTS_PAGE_ITEMS: usize = 100;
+/// Alarms and lifecycle hooks of one deployment configuration.
+pub const DEPLOYMENT_ALARMS: usize = 100;
+pub const DEPLOYMENT_HOOKS: usize = 50;
+/// Minutes that a deployment may bake, and that it may wait for a hook (the model's maximum).
+pub const DEPLOYMENT_BAKE_MINUTES: i32 = 1_440;
+pub const DEPLOYMENT_HOOK_MINUTES: i32 = 20_160;
 /// How long an event of a cause that goes on is not repeated, and how often a steady state is told again.
 pub const SERVICE_EVENT_REPEAT_HOURS: u64 = 6;
 

@@ -34,8 +34,17 @@ pub fn service_revision_id(clock: &Clock) -> String {
 
 /// A service deployment: 21 characters of URL-safe Base64's alphabet.
 pub fn service_deployment_id(clock: &Clock) -> String {
+    characters::<21>(clock)
+}
+
+/// A pause hook of a service deployment: `ecs-pause-` and 43 characters of URL-safe Base64's alphabet.
+pub fn pause_hook_id(clock: &Clock) -> String {
+    format!("ecs-pause-{}", characters::<43>(clock))
+}
+
+fn characters<const COUNT: usize>(clock: &Clock) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut bytes = [0; 21];
+    let mut bytes = [0; COUNT];
     clock.fill_random(&mut bytes);
     bytes
         .iter()

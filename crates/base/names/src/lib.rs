@@ -12,7 +12,7 @@ mod valid;
 
 pub use arn::Arn;
 pub use ids::{
-    attachment_id, container_id, container_instance_id, deployment_id, eni_id,
+    attachment_id, container_id, container_instance_id, deployment_id, eni_id, pause_hook_id,
     service_deployment_id, service_revision_id, task_id,
 };
 pub use reference::{

@@ -1,87 +1,50 @@
-//! The planner of rolling deployments: what a service should start and stop now, and why it waits.
+//! The planner of deployments: what a service should start and stop now, what becomes of its service deployment, and why
+//! it waits.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html> (the percentages),
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html> (delays),
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-scheduler-concepts.html> (scale-in order).
 
 mod choose;
+mod pacing;
+pub mod rollout;
+#[cfg(test)]
+mod rollout_tests;
+pub mod stages;
 #[cfg(test)]
 mod tests;
 mod text;
+mod view;
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-use crate::task_state::{HealthStatus, TaskStatus};
+use crate::task_state::TaskStatus;
 
-/// The first pause after a task that never ran; it doubles with every further one.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
-/// So many tasks in a row that never ran are worth an event.
-const IMPAIRED_AFTER: i32 = 3;
-/// A task that ended by itself sooner than this after its start hardly ran.
-const SHORT_RUN: Duration = Duration::from_secs(10);
-/// So many short runs in a row, and further starts are paced: a loop of crashes must not keep the nodes busy.
-const PACED_AFTER: i32 = 3;
-const FIRST_PACE: Duration = Duration::from_secs(1);
-const LONGEST_PACE: Duration = Duration::from_secs(10);
+pub use pacing::{is_impaired, is_short_run, launch_delay, pace};
+pub use view::{DeploymentView, ServiceView, TaskView, proven_at};
 
-/// A service as the tables show it now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceView {
-    pub desired_count: i32,
-    pub minimum_healthy_percent: i32,
-    pub maximum_percent: i32,
-    /// It is being deleted.
-    pub draining: bool,
-    /// The primary first.
-    pub deployments: Vec<DeploymentView>,
-    /// Those that are not STOPPED.
-    pub tasks: Vec<TaskView>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeploymentView {
-    pub id: String,
-    pub completed: bool,
-    /// Tasks in a row that stopped without ever RUNNING.
-    pub failed_tasks: i32,
-    pub last_failure: Option<UnixMillis>,
-    /// Tasks in a row that ran, and ended by themselves at once.
-    pub short_runs: i32,
-    pub last_short_run: Option<UnixMillis>,
-    /// No node took its last task.
-    pub without_room: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskView {
-    pub key: String,
-    pub deployment_id: String,
-    pub status: TaskStatus,
-    /// Somebody asked it to stop.
-    pub stopping: bool,
-    /// Its node is DRAINING: it is to be replaced elsewhere.
-    pub draining: bool,
-    pub has_health_check: bool,
-    pub health: HealthStatus,
-    pub availability_zone: Option<String>,
-    pub node: Option<String>,
-    pub created: UnixMillis,
-}
+use rollout::{Facts, RolloutStatus, RolloutStep, RolloutView};
+use stages::Stage;
 
 /// What to do now. Doing it and planning again gives nothing more until something changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Tasks to start, of the primary deployment.
     pub start: i32,
+    /// Tasks to start of the source deployment, which is kept whole while traffic shifts away from it.
+    pub start_source: i32,
     pub stop: Vec<Stop>,
     /// Deployments whose last task is gone.
     pub drop_deployments: Vec<String>,
     /// The primary has reached its goal for the first time.
     pub complete: bool,
+    /// What becomes of the service deployment.
+    pub rollout: Option<RolloutStep>,
+    /// A task became healthy after the last failure: the circuit breaker counts from zero.
+    pub forget_failures: bool,
     /// Everything is as desired.
     pub steady: bool,
     /// A draining service has no task left.
@@ -123,6 +86,23 @@ pub enum Wait {
     Paced {
         short_runs: i32,
     },
+    /// No node took the last task.
+    Room,
+    /// The deployment failed, or was stopped: it starts nothing more.
+    Failed,
+    /// It is watched before it counts as done.
+    BakeTime {
+        until: UnixMillis,
+    },
+    /// Hooks of this stage are to be answered.
+    Hooks {
+        stage: Stage,
+        expires: UnixMillis,
+    },
+    /// The next step of traffic is due then.
+    Traffic {
+        until: UnixMillis,
+    },
 }
 
 /// The number of tasks that must stay healthy, and the number that may be RUNNING or PENDING.
@@ -142,37 +122,6 @@ pub fn bounds(
     (narrow(lower), narrow(upper))
 }
 
-/// How long after its last failure a deployment may start tasks again.
-pub fn launch_delay(failed_tasks: i32) -> Duration {
-    match u32::try_from(failed_tasks).unwrap_or(0) {
-        0 => Duration::ZERO,
-        count => FIRST_DELAY
-            .saturating_mul(1 << (count - 1).min(20))
-            .min(LONGEST_DELAY),
-    }
-}
-
-/// How long after the end of its last short run a deployment may start tasks again. AWS restarts without a pause; on
-/// machines of one's own a crash loop at full speed is felt by everything beside it.
-pub fn pace(short_runs: i32) -> Duration {
-    match u32::try_from(short_runs - PACED_AFTER) {
-        Err(_) => Duration::ZERO,
-        Ok(more) => FIRST_PACE
-            .saturating_mul(1 << more.min(10))
-            .min(LONGEST_PACE),
-    }
-}
-
-/// Whether a task that ended by itself hardly ran. One that was over before anyone heard of its start did not.
-pub fn is_short_run(started: Option<UnixMillis>, ended: UnixMillis) -> bool {
-    started.is_none_or(|started| ended.since(started) < SHORT_RUN)
-}
-
-/// Whether the service is "unable to consistently start tasks".
-pub fn is_impaired(failed_tasks: i32) -> bool {
-    failed_tasks >= IMPAIRED_AFTER
-}
-
 /// Plans one service.
 pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
     if service.draining {
@@ -181,12 +130,134 @@ pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
     let Some(primary) = service.deployments.first() else {
         return Plan::default();
     };
+    let shifting = service.shifting();
+    let (mut plan, facts) = match shifting {
+        Some(stage) => plan_shift(service, primary, stage, now),
+        None => plan_tasks(service, primary, now),
+    };
+    plan_rollout(service, primary, facts, now, &mut plan);
+    plan
+}
+
+/// One set of tasks replaces another, within the percentages.
+fn plan_tasks(service: &ServiceView, primary: &DeploymentView, now: UnixMillis) -> (Plan, Facts) {
     let counts = Counts::of(service, &primary.id);
     let mut plan = Plan::default();
-    plan_stops(service, primary, &counts, &mut plan);
-    plan_starts(service, primary, &counts, now, &mut plan);
-    plan_progress(service, primary, &counts, &mut plan);
-    plan
+    if primary.failed {
+        plan_failed(service, primary, &counts, &mut plan);
+    } else {
+        plan_stops(service, primary, &counts, &mut plan);
+        plan_starts(service, primary, &counts, now, &mut plan);
+    }
+    let settled = plan_progress(service, primary, &counts, &mut plan);
+    let of_others = |task: &&TaskView| task.deployment_id != primary.id && is_shown(task);
+    let facts = Facts {
+        settled,
+        healthy: counts.new_healthy,
+        desired: service.desired_count,
+        old: narrow(service.tasks.iter().filter(of_others).count()),
+    };
+    (plan, facts)
+}
+
+/// Both revisions run side by side, each as if it were alone, until the source is cleaned up.
+fn plan_shift(
+    service: &ServiceView,
+    primary: &DeploymentView,
+    stage: Stage,
+    now: UnixMillis,
+) -> (Plan, Facts) {
+    let is_source = |id: &str| service.source.as_deref() == Some(id) && id != primary.id;
+    let side = |of_source: bool, desired_count: i32| {
+        let deployments = service.deployments.iter();
+        let tasks = service.tasks.iter();
+        ServiceView {
+            desired_count,
+            deployments: deployments
+                .filter(|deployment| is_source(&deployment.id) == of_source)
+                .cloned()
+                .collect(),
+            tasks: tasks
+                .filter(|task| is_source(&task.deployment_id) == of_source)
+                .cloned()
+                .collect(),
+            source: None,
+            rollout: None,
+            ..*service
+        }
+    };
+    let of_target = if stage.runs_target() {
+        service.desired_count
+    } else {
+        0
+    };
+    let target = side(false, of_target);
+    let (mut plan, facts) = plan_tasks(&target, primary, now);
+    plan.steady = false;
+    let source = side(true, service.desired_count);
+    if let Some(kept) = source.deployments.first() {
+        let (beside, _) = plan_tasks(&source, kept, now);
+        plan.start_source = beside.start;
+        plan.stop.extend(beside.stop);
+        plan.waits_for.extend(beside.waits_for);
+        plan.look_again = plan.look_again.into_iter().chain(beside.look_again).min();
+    }
+    (plan, facts)
+}
+
+/// What becomes of the service deployment, after what becomes of its tasks.
+fn plan_rollout(
+    service: &ServiceView,
+    primary: &DeploymentView,
+    facts: Facts,
+    now: UnixMillis,
+    plan: &mut Plan,
+) {
+    let Some(view) = &service.rollout else {
+        plan.complete = facts.settled && !primary.completed;
+        return;
+    };
+    let (step, look_again) = rollout::step(view, facts, now);
+    plan.complete = step == Some(RolloutStep::Complete);
+    plan.steady &= view.status.is_over() || plan.complete;
+    plan.rollout = step;
+    plan.look_again = plan.look_again.into_iter().chain(look_again).min();
+    if let Some(until) = look_again {
+        plan.waits_for.push(view.wait(until));
+    }
+    plan_breaker_reset(service, primary, view, now, plan);
+}
+
+/// Tasks without a health check count as healthy when they have run for a moment. (Those with one tell it themselves:
+/// whoever writes their health forgets the failures.)
+fn plan_breaker_reset(
+    service: &ServiceView,
+    primary: &DeploymentView,
+    view: &RolloutView,
+    now: UnixMillis,
+    plan: &mut Plan,
+) {
+    let Some(breaker) = view.breaker.filter(|breaker| breaker.resets) else {
+        return;
+    };
+    if breaker.failures == 0 || view.status != RolloutStatus::InProgress {
+        return;
+    }
+    let own = service.tasks.iter().filter(|task| {
+        task.deployment_id == primary.id && !task.has_health_check && task.is_healthy()
+    });
+    let proven = own
+        .filter(|task| !task.stopping)
+        .filter_map(|task| task.started.map(proven_at))
+        .filter(|proven| breaker.last_failure.is_none_or(|failed| *proven > failed));
+    let Some(first) = proven.min() else {
+        return;
+    };
+    if first <= now {
+        plan.forget_failures = true;
+    } else {
+        plan.look_again = plan.look_again.into_iter().chain([first]).min();
+    }
 }
 
 /// Tasks that nobody asked to stop.
@@ -228,18 +299,6 @@ impl<'a> Counts<'a> {
     }
 }
 
-impl TaskView {
-    /// Counts for minimumHealthyPercent: RUNNING, and HEALTHY where there is a health check.
-    pub fn is_healthy(&self) -> bool {
-        self.status == TaskStatus::Running
-            && (!self.has_health_check || self.health == HealthStatus::Healthy)
-    }
-
-    pub fn is_unhealthy(&self) -> bool {
-        self.has_health_check && self.health == HealthStatus::Unhealthy
-    }
-}
-
 fn plan_draining(service: &ServiceView) -> Plan {
     let stop: Vec<Stop> = service
         .tasks
@@ -261,6 +320,21 @@ fn plan_draining(service: &ServiceView) -> Plan {
         stop,
         ..Plan::default()
     }
+}
+
+/// A deployment that failed, or was stopped, starts nothing more and replaces nothing: what runs is left alone, but for
+/// what is beyond the desired count.
+fn plan_failed(
+    service: &ServiceView,
+    primary: &DeploymentView,
+    counts: &Counts<'_>,
+    plan: &mut Plan,
+) {
+    let surplus = usize::try_from(len(&counts.new) - service.desired_count).unwrap_or(0);
+    for task in choose::scale_in_order(&counts.new).take(surplus) {
+        plan.stop_task(task, primary);
+    }
+    plan.waits_for.push(Wait::Failed);
 }
 
 /// What may go: old tasks that do nothing, what is beyond the desired count, and, where there is no other way to make
@@ -310,8 +384,15 @@ fn plan_stops(
     } else {
         (needed - room).max(0)
     };
+    let cleaned_up = match service.early_success() {
+        Some(early) if early.blocking && early.is_healthy_enough(counts.new_healthy, desired) => {
+            len(&old_healthy)
+        }
+        _ => 0,
+    };
     let mut may_stop = replaced
         .max(for_room)
+        .max(cleaned_up)
         .min(healthy_left - counts.lower)
         .min(len(&old_healthy));
     for task in choose::scale_in_order(&old_healthy) {
@@ -371,33 +452,18 @@ fn plan_starts(
         }
         None => plan.start = start,
     }
-}
-
-impl DeploymentView {
-    /// Until when it may start nothing, and why.
-    fn pause(&self, now: UnixMillis) -> Option<(UnixMillis, Wait)> {
-        let (failed_tasks, short_runs) = (self.failed_tasks, self.short_runs);
-        let throttled = self.last_failure.filter(|_| failed_tasks > 0);
-        let throttled = throttled.map(|at| {
-            let allowed = at + launch_delay(failed_tasks);
-            (allowed, Wait::Throttled { failed_tasks })
-        });
-        let paced = self.last_short_run.map(|at| {
-            let allowed = at + pace(short_runs);
-            (allowed, Wait::Paced { short_runs })
-        });
-        let both = throttled.into_iter().chain(paced);
-        both.filter(|(allowed, _)| *allowed > now)
-            .max_by_key(|(allowed, _)| *allowed)
+    if primary.without_room {
+        plan.waits_for.push(Wait::Room);
     }
 }
 
+/// True when every task is there and healthy, and nothing else is left.
 fn plan_progress(
     service: &ServiceView,
     primary: &DeploymentView,
     counts: &Counts<'_>,
     plan: &mut Plan,
-) {
+) -> bool {
     plan.drop_deployments = service
         .deployments
         .iter()
@@ -413,8 +479,7 @@ fn plan_progress(
     let old_gone = plan.drop_deployments.len() + 1 >= service.deployments.len();
     let reached =
         counts.new_healthy == service.desired_count && len(&counts.new) == service.desired_count;
-    let settled = reached && old_gone && plan.start == 0 && plan.stop.is_empty();
-    plan.complete = settled && !primary.completed;
+    let settled = reached && old_gone && plan.start == 0 && plan.stop.is_empty() && !primary.failed;
     plan.steady = settled && !service.tasks.iter().any(|task| task.stopping);
     let unfinished = len(&counts.new) - counts.new_healthy - counts.new_unhealthy + plan.start;
     if unfinished > 0 {
@@ -425,6 +490,7 @@ fn plan_progress(
     if ending > 0 {
         plan.waits_for.push(Wait::TasksToStop(ending));
     }
+    settled
 }
 
 /// Whether the API counts the task as running or pending.
@@ -450,9 +516,12 @@ impl Plan {
     /// Whether there is anything to write.
     pub fn is_empty(&self) -> bool {
         self.start == 0
+            && self.start_source == 0
             && self.stop.is_empty()
             && self.drop_deployments.is_empty()
             && !self.complete
+            && self.rollout.is_none()
+            && !self.forget_failures
             && !self.inactive
     }
 }

@@ -3,6 +3,7 @@
 pub mod capacity_strategy;
 pub mod cluster;
 pub mod deployment;
+pub mod deployment_configuration;
 pub mod node;
 pub mod refusal;
 pub mod service;

@@ -1,18 +1,12 @@
-//! What a service may be asked to be. Sources: the models' documentation of CreateService and UpdateService, and
-//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>.
+//! What a service may be asked to be. Source: the models' documentation of CreateService and UpdateService.
 
 use api_ecs::types::{
-    AvailabilityZoneRebalancing, DeploymentCircuitBreaker, DeploymentConfiguration,
-    DeploymentController, DeploymentControllerType, DeploymentStrategy, PropagateTags,
+    AvailabilityZoneRebalancing, DeploymentController, DeploymentControllerType, PropagateTags,
     SchedulingStrategy,
 };
-use limits::{DEPLOYMENT_PERCENT, TASKS_PER_SERVICE};
+use limits::TASKS_PER_SERVICE;
 
 use crate::Refusal;
-
-/// The percentages of a service that names none.
-pub const MINIMUM_HEALTHY_PERCENT: i32 = 100;
-pub const MAXIMUM_PERCENT: i32 = 200;
 
 pub fn check_name(name: Option<&str>) -> Result<&str, Refusal> {
     match name {
@@ -111,130 +105,14 @@ pub fn check_grace_period(seconds: Option<i32>) -> Result<Option<i32>, Refusal> 
     }
 }
 
-/// The configuration after a request: what it does not name keeps its value, or gets AWS's default.
-pub fn deployment_configuration(
-    current: Option<&DeploymentConfiguration>,
-    asked: Option<DeploymentConfiguration>,
-) -> Result<DeploymentConfiguration, Refusal> {
-    let mut result = current.cloned().unwrap_or_else(default_configuration);
-    let Some(asked) = asked else {
-        return Ok(result);
-    };
-    check_strategy(asked.strategy.as_ref())?;
-    if let Some(percent) = asked.minimum_healthy_percent {
-        if !(0..=100).contains(&percent) {
-            return Err(Refusal::invalid_parameter(
-                "minimumHealthyPercent must be between 0 and 100.",
-            ));
-        }
-        result.minimum_healthy_percent = Some(percent);
-    }
-    if let Some(percent) = asked.maximum_percent {
-        if !(100..=DEPLOYMENT_PERCENT).contains(&percent) {
-            return Err(Refusal::invalid_parameter(format!(
-                "maximumPercent must be between 100 and {DEPLOYMENT_PERCENT}."
-            )));
-        }
-        result.maximum_percent = Some(percent);
-    }
-    if let Some(breaker) = asked.deployment_circuit_breaker {
-        result.deployment_circuit_breaker = Some(DeploymentCircuitBreaker {
-            enable: breaker.enable.or(Some(false)),
-            rollback: breaker.rollback.or(Some(false)),
-            ..breaker
-        });
-    }
-    if asked.alarms.is_some() {
-        result.alarms = asked.alarms;
-    }
-    if result.minimum_healthy_percent == Some(100) && result.maximum_percent == Some(100) {
-        return Err(Refusal::invalid_parameter(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
-        ));
-    }
-    Ok(result)
-}
-
-fn default_configuration() -> DeploymentConfiguration {
-    DeploymentConfiguration {
-        minimum_healthy_percent: Some(MINIMUM_HEALTHY_PERCENT),
-        maximum_percent: Some(MAXIMUM_PERCENT),
-        deployment_circuit_breaker: Some(DeploymentCircuitBreaker {
-            enable: Some(false),
-            rollback: Some(false),
-            ..DeploymentCircuitBreaker::default()
-        }),
-        strategy: Some(DeploymentStrategy::ROLLING),
-        bake_time_in_minutes: Some(0),
-        ..DeploymentConfiguration::default()
-    }
-}
-
-fn check_strategy(asked: Option<&DeploymentStrategy>) -> Result<(), Refusal> {
-    match asked.map(DeploymentStrategy::as_str) {
-        None | Some("" | "ROLLING") => Ok(()),
-        Some(other @ ("BLUE_GREEN" | "LINEAR" | "CANARY")) => Err(Refusal::unsupported_field(
-            &format!("deploymentConfiguration.strategy {other}"),
-            "deployments are ROLLING only",
-        )),
-        Some(_) => Err(Refusal::invalid_parameter(
-            "Invalid deployment strategy. Valid values are ROLLING, BLUE_GREEN, LINEAR and CANARY.",
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn percents(minimum: Option<i32>, maximum: Option<i32>) -> DeploymentConfiguration {
-        DeploymentConfiguration {
-            minimum_healthy_percent: minimum,
-            maximum_percent: maximum,
-            ..DeploymentConfiguration::default()
-        }
-    }
-
-    fn configured(
-        minimum: Option<i32>,
-        maximum: Option<i32>,
-    ) -> Result<(Option<i32>, Option<i32>), Refusal> {
-        deployment_configuration(None, Some(percents(minimum, maximum)))
-            .map(|result| (result.minimum_healthy_percent, result.maximum_percent))
-    }
-
-    #[test]
-    fn percentages_have_defaults_and_bounds() {
-        assert_eq!(configured(None, None), Ok((Some(100), Some(200))));
-        assert_eq!(configured(Some(0), Some(100)), Ok((Some(0), Some(100))));
-        assert_eq!(
-            configured(None, Some(100)),
-            Err(Refusal::invalid_parameter(
-                "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."
-            ))
-        );
-        for (minimum, maximum) in [(-1, 200), (101, 200), (50, 99)] {
-            assert!(configured(Some(minimum), Some(maximum)).is_err());
-        }
-    }
-
-    #[test]
-    fn an_update_keeps_what_it_does_not_name() {
-        let first = deployment_configuration(None, Some(percents(Some(50), Some(150)))).unwrap();
-        let second =
-            deployment_configuration(Some(&first), Some(percents(Some(25), None))).unwrap();
-        assert_eq!(second.minimum_healthy_percent, Some(25));
-        assert_eq!(second.maximum_percent, Some(150));
-        assert_eq!(second.strategy, Some(DeploymentStrategy::ROLLING));
-    }
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
         let refused = [
             check_scheduling_strategy(Some(&SchedulingStrategy::DAEMON)).unwrap_err(),
-            check_strategy(Some(&DeploymentStrategy::CANARY)).unwrap_err(),
             zone_rebalancing(Some(&AvailabilityZoneRebalancing::ENABLED)).unwrap_err(),
             check_deployment_controller(Some(&DeploymentController {
                 r#type: Some(DeploymentControllerType::EXTERNAL),
@@ -258,21 +136,6 @@ mod tests {
         assert_eq!(required_desired_count(Some(0)), Ok(0));
         for count in [None, Some(-1), Some(TASKS_PER_SERVICE + 1)] {
             assert!(required_desired_count(count).is_err());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_accepted_lets_deployments_go_on(
-            minimum in proptest::option::of(-10..120_i32),
-            maximum in proptest::option::of(50..300_i32),
-        ) {
-            if let Ok((minimum, maximum)) = configured(minimum, maximum) {
-                let (minimum, maximum) = (minimum.unwrap(), maximum.unwrap());
-                prop_assert!((0..=100).contains(&minimum) && maximum >= 100);
-                let (lower, upper) = crate::deployment::bounds(1_000, minimum, maximum);
-                prop_assert!(lower < upper, "{minimum}/{maximum} blocks every deployment");
-            }
         }
     }
 }

@@ -8,6 +8,7 @@ mod assign;
 mod bootstrap;
 mod client_token;
 mod counts;
+mod deployments;
 mod launch;
 pub mod link;
 mod lookup;
@@ -75,6 +76,9 @@ impl Ecs {
             .table::<ContainerInstanceRecord>()
             .table::<ServiceRecord>()
             .table::<ServiceEventRecord>()
+            .table::<ServiceRevisionRecord>()
+            .table::<ServiceDeploymentRecord>()
+            .table::<AlarmStateRecord>()
             .table::<ClientTokenRecord>()
             .view::<NodeUsage>()
             .view::<counts::ClusterCounts>()

@@ -6,6 +6,7 @@ mod attachment;
 mod cluster;
 mod container_instance;
 mod service;
+mod service_deployment;
 mod task;
 mod task_definition;
 mod token;
@@ -16,8 +17,13 @@ pub use container_instance::{
     AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
 };
 pub use service::{
-    DeploymentRecord, DeploymentRole, RolloutState, ServiceEventRecord, ServiceRecord,
-    ServiceStatus, TaskSpec,
+    DeploymentRecord, DeploymentRole, RollbackCandidate, RolloutState, ServiceEventRecord,
+    ServiceRecord, ServiceStatus, TaskSpec,
+};
+pub use service_deployment::{
+    AlarmMonitor, AlarmStateRecord, BreakerState, HookAction, HookRecord, HookStatus,
+    MonitorStatus, RevisionImage, RevisionShare, RollbackState, RolloutStatus,
+    ServiceDeploymentRecord, ServiceRevisionRecord, ShareCounts, Stage, StageState, Wait,
 };
 pub use task::{
     ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding, PlacingRecord, TaskRecord,

@@ -87,6 +87,10 @@ pub(crate) fn stopped(tasks: &[String]) -> String {
     )
 }
 
+pub(crate) fn stopped_pending(tasks: usize) -> String {
+    format!("stopped {tasks} pending tasks.")
+}
+
 pub(crate) fn completed(deployment_id: &str) -> String {
     format!("(deployment {deployment_id}) deployment completed.")
 }

@@ -207,6 +207,8 @@ fn service(name: usize, status: usize, launch: usize) -> ServiceRecord {
         propagate_tags: "NONE".into(),
         role_arn: None,
         deployments: vec![],
+        service_deployment: None,
+        rollback_candidate: None,
         steady_state_reported_at: None,
         first_event: 0,
         creation_fingerprint: String::new(),

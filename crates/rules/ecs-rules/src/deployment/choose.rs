@@ -1,47 +1,100 @@
 //! Which tasks go first when a service has too many.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use clock::UnixMillis;
 
 use super::TaskView;
 
 /// The order in which tasks are given up: those that do not serve, then from the zone with most tasks, then from the
-/// node with most, then the newest. Balance is kept after each one, so the counts go along. Each step costs one pass.
+/// node with most, then the newest. Balance is kept after each one, so the counts go along. A step costs one look at
+/// each zone, however many tasks there are.
 pub(super) fn scale_in_order<'a>(tasks: &[&'a TaskView]) -> impl Iterator<Item = &'a TaskView> {
-    let mut left: Vec<&TaskView> = tasks.to_vec();
-    let mut zones = tally(&left, |task| task.availability_zone.as_deref());
-    let mut nodes = tally(&left, |task| task.node.as_deref());
+    let mut classes: BTreeMap<Reverse<(bool, bool)>, Vec<&TaskView>> = BTreeMap::new();
+    let (mut zones, mut nodes) = (Tally::default(), Tally::default());
+    for task in tasks {
+        let class = Reverse((task.is_unhealthy(), !task.is_healthy()));
+        classes.entry(class).or_default().push(task);
+        *zones.entry(zone_of(task)).or_insert(0) += 1;
+        *nodes.entry(node_of(task)).or_insert(0) += 1;
+    }
+    let mut classes = classes.into_values();
+    let mut class = Class::default();
     std::iter::from_fn(move || {
-        let (position, _) = left.iter().enumerate().max_by_key(|(_, task)| {
-            (
-                task.is_unhealthy(),
-                !task.is_healthy(),
-                zones.get(&task.availability_zone.as_deref()).copied(),
-                nodes.get(&task.node.as_deref()).copied(),
-                task.created,
-                task.key.as_str(),
-            )
-        })?;
-        let task = left.swap_remove(position);
-        for count in [
-            zones.get_mut(&task.availability_zone.as_deref()),
-            nodes.get_mut(&task.node.as_deref()),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            *count -= 1;
+        while class.zones.is_empty() {
+            class = Class::of(&classes.next()?, &nodes);
         }
+        let task = class.take(&zones)?;
+        *zones.get_mut(&zone_of(task))? -= 1;
+        let on_node = nodes.get_mut(&node_of(task))?;
+        *on_node -= 1;
+        class.recount(task, *on_node);
         Some(task)
     })
 }
 
-fn tally<'a>(
-    tasks: &[&'a TaskView],
-    key: impl Fn(&'a TaskView) -> Option<&'a str>,
-) -> BTreeMap<Option<&'a str>, usize> {
-    let mut counts = BTreeMap::new();
-    for task in tasks {
-        *counts.entry(key(task)).or_insert(0) += 1;
+type Tally<'a> = BTreeMap<Option<&'a str>, usize>;
+/// How many tasks the node has, its newest task, and the node.
+type Place<'a> = (usize, UnixMillis, &'a str, Option<&'a str>);
+
+/// Tasks that are as good as each other: by zone the nodes in order, and by node its tasks, the newest last.
+#[derive(Default)]
+struct Class<'a> {
+    zones: BTreeMap<Option<&'a str>, BTreeSet<Place<'a>>>,
+    tasks: BTreeMap<(Option<&'a str>, Option<&'a str>), Vec<&'a TaskView>>,
+}
+
+impl<'a> Class<'a> {
+    fn of(tasks: &[&'a TaskView], nodes: &Tally<'_>) -> Self {
+        let mut class = Self::default();
+        for task in tasks {
+            let of_node = class.tasks.entry((zone_of(task), node_of(task)));
+            of_node.or_default().push(task);
+        }
+        for ((zone, node), tasks) in &mut class.tasks {
+            tasks.sort_by_key(|task| (task.created, task.key.as_str()));
+            if let Some(newest) = tasks.last() {
+                let count = nodes.get(node).copied().unwrap_or_default();
+                let place = (count, newest.created, newest.key.as_str(), *node);
+                class.zones.entry(*zone).or_default().insert(place);
+            }
+        }
+        class
     }
-    counts
+
+    /// The task that goes first now.
+    fn take(&mut self, counts: &Tally<'_>) -> Option<&'a TaskView> {
+        let best = self.zones.iter().filter_map(|(zone, places)| {
+            let place = places.last()?;
+            Some((counts.get(zone).copied(), *place, *zone))
+        });
+        let (_, place, zone) = best.max()?;
+        let places = self.zones.get_mut(&zone)?;
+        places.remove(&place);
+        if places.is_empty() {
+            self.zones.remove(&zone);
+        }
+        self.tasks.get_mut(&(zone, place.3))?.pop()
+    }
+
+    /// The task's node has one less, and another newest one.
+    fn recount(&mut self, taken: &'a TaskView, on_node: usize) {
+        let (zone, node) = (zone_of(taken), node_of(taken));
+        let left = self.tasks.get(&(zone, node));
+        if let Some(newest) = left.and_then(|tasks| tasks.last()) {
+            let place = (on_node, newest.created, newest.key.as_str(), node);
+            self.zones.entry(zone).or_default().insert(place);
+        }
+    }
+}
+
+fn zone_of(task: &TaskView) -> Option<&str> {
+    task.availability_zone.as_deref()
+}
+
+fn node_of(task: &TaskView) -> Option<&str> {
+    task.node.as_deref()
 }

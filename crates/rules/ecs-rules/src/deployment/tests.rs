@@ -1,24 +1,30 @@
 //! Examples as golden text, and a small world in which plans are carried out while things go wrong.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::task_state::HealthStatus;
 
-fn view(desired: i32, minimum: i32, maximum: i32) -> ServiceView {
+pub(super) fn view(desired: i32, minimum: i32, maximum: i32) -> ServiceView {
     ServiceView {
         desired_count: desired,
         minimum_healthy_percent: minimum,
         maximum_percent: maximum,
         draining: false,
         deployments: vec![deployment("new")],
+        source: None,
+        rollout: None,
         tasks: vec![],
     }
 }
 
-fn deployment(id: &str) -> DeploymentView {
+pub(super) fn deployment(id: &str) -> DeploymentView {
     DeploymentView {
         id: id.into(),
         completed: false,
+        failed: false,
         failed_tasks: 0,
         last_failure: None,
         short_runs: 0,
@@ -27,7 +33,7 @@ fn deployment(id: &str) -> DeploymentView {
     }
 }
 
-fn task(key: &str, deployment: &str, status: TaskStatus) -> TaskView {
+pub(super) fn task(key: &str, deployment: &str, status: TaskStatus) -> TaskView {
     TaskView {
         key: key.into(),
         deployment_id: deployment.into(),
@@ -35,14 +41,16 @@ fn task(key: &str, deployment: &str, status: TaskStatus) -> TaskView {
         stopping: false,
         draining: false,
         has_health_check: false,
+        unproven: false,
         health: HealthStatus::Unknown,
         availability_zone: None,
         node: None,
         created: UnixMillis(0),
+        started: None,
     }
 }
 
-fn running(prefix: &str, deployment: &str, count: usize) -> Vec<TaskView> {
+pub(super) fn running(prefix: &str, deployment: &str, count: usize) -> Vec<TaskView> {
     (0..count)
         .map(|number| {
             task(
@@ -54,7 +62,7 @@ fn running(prefix: &str, deployment: &str, count: usize) -> Vec<TaskView> {
         .collect()
 }
 
-fn unhealthy(key: &str) -> TaskView {
+pub(super) fn unhealthy(key: &str) -> TaskView {
     TaskView {
         has_health_check: true,
         health: HealthStatus::Unhealthy,

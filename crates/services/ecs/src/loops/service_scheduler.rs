@@ -3,6 +3,7 @@
 
 mod act;
 mod look;
+mod rollout;
 
 use std::{
     collections::BTreeSet,
@@ -15,10 +16,10 @@ use limits::INACTIVE_SERVICE_HOURS;
 use state::{Change, Head, Record, Tx};
 
 use crate::{
-    Ecs,
+    Ecs, deployments,
     records::{
-        ContainerInstanceRecord, ServiceEventRecord, ServiceRecord, ServiceStatus, TaskRecord,
-        TaskStatus,
+        AlarmStateRecord, ContainerInstanceRecord, ServiceDeploymentRecord, ServiceEventRecord,
+        ServiceRecord, ServiceStatus, TaskRecord, TaskStatus,
     },
 };
 
@@ -81,6 +82,15 @@ impl ServiceScheduler {
         found.head()
     }
 
+    /// Services with a deployment under way that watches this alarm.
+    fn watching(&self, alarm_key: &str) -> BTreeSet<String> {
+        let found = self.ecs.store.read(|head| {
+            let watching = head.index::<ServiceDeploymentRecord>("by_alarm", alarm_key);
+            watching.iter().map(|record| record.service_key()).collect()
+        });
+        found.head()
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,6 +114,14 @@ impl Loop for ServiceScheduler {
     fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
         if let Some((_, after)) = change.of::<ServiceRecord>() {
             keys.extend(after.map(Record::key));
+            return;
+        }
+        if let Some((_, after)) = change.of::<ServiceDeploymentRecord>() {
+            keys.extend(after.map(ServiceDeploymentRecord::service_key));
+            return;
+        }
+        if let Some((_, after)) = change.of::<AlarmStateRecord>() {
+            keys.extend(after.iter().flat_map(|alarm| self.watching(&alarm.key())));
             return;
         }
         if let Some((before, after)) = change.of::<TaskRecord>()
@@ -175,7 +193,8 @@ fn forget(tx: &mut Tx<'_>, service: &ServiceRecord) {
         .map(|event| event.key())
         .take(limits::TRANSACTION_ROWS - 1)
         .collect();
-    if events.len() < limits::TRANSACTION_ROWS - 1 {
+    let rows = limits::TRANSACTION_ROWS - 1 - events.len();
+    if rows > 0 && deployments::forget(tx, &key, rows) {
         tx.delete::<ServiceRecord>(&key);
     }
     for event in events {

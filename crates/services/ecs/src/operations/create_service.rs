@@ -3,7 +3,7 @@ use api_ecs::{
     operations::CreateService,
     types::{ConflictException, CreateServiceRequest, CreateServiceResponse, Service},
 };
-use ecs_rules::service;
+use ecs_rules::{deployment_configuration::deployment_configuration, service};
 use limits::SERVICES_PER_CLUSTER;
 use state::{Head, Record, Tx};
 use wire::{Access, Caller, Error, Handle, Stored};
@@ -18,6 +18,7 @@ use crate::{
     answer::Refusal,
     client_token::{self, Seen},
     counts::ClusterCounts,
+    deployments,
     launch::Plan,
     lookup,
     records::{ClusterRecord, ServiceRecord, ServiceStatus},
@@ -84,8 +85,9 @@ impl Handle<CreateService> for Ecs {
                 if let Some(answer) = existing(tx, known.as_deref(), &fingerprint)? {
                     return Ok(answer);
                 }
-                let record =
+                let mut record =
                     self.new_service(tx, caller, &cluster, name, &input, fingerprint.clone())?;
+                deployments::begin(&self.clock, tx, &mut record)?;
                 tx.put(record.clone());
                 if let Some(token) = token {
                     let made = vec![record.arn()];
@@ -130,8 +132,8 @@ impl Ecs {
             placement_strategy: input.placement_strategy.clone().unwrap_or_default(),
         };
         let task_spec = services::task_spec(tx, asked)?;
-        let configuration =
-            service::deployment_configuration(None, input.deployment_configuration.clone())?;
+        let configuration = deployment_configuration(None, input.deployment_configuration.clone())?;
+        services::check_alarms(tx, caller, &configuration)?;
         let rebalancing = service::zone_rebalancing(input.availability_zone_rebalancing.as_ref())?;
         let now = self.clock.now();
         let key = ServiceRecord::key_of(&caller.account, &caller.region, &cluster.name, name);
@@ -142,7 +144,9 @@ impl Ecs {
             name: name.to_owned(),
             status: ServiceStatus::Active,
             desired_count,
-            deployments: vec![self.new_deployment(&task_spec, desired_count)?],
+            deployments: vec![],
+            service_deployment: None,
+            rollback_candidate: None,
             task_spec,
             deployment_configuration: Stored(configuration),
             scheduling_strategy: "REPLICA".into(),

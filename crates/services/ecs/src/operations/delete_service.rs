@@ -9,10 +9,12 @@ use super::services;
 use crate::{
     Ecs,
     answer::Refusal,
-    lookup,
-    records::{ServiceRecord, ServiceStatus},
+    deployments, lookup,
+    records::{RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus},
     render,
 };
+
+const DELETED: &str = "Service deployment stopped because the service was deleted.";
 
 impl Handle<DeleteService> for Ecs {
     fn access(&self, caller: &Caller, input: &DeleteServiceRequest) -> Access {
@@ -52,6 +54,12 @@ impl Handle<DeleteService> for Ecs {
                         for deployment in &mut record.deployments {
                             deployment.desired_count = 0;
                             deployment.updated_at = now;
+                        }
+                        if let Some(rollout) = deployments::current(tx, &record) {
+                            let mut rollout = ServiceDeploymentRecord::clone(&rollout);
+                            let stopped = RolloutStatus::Stopped;
+                            deployments::end(tx, &record, &mut rollout, stopped, DELETED, now);
+                            tx.put(rollout);
                         }
                         record.updated_at = now;
                         record.version += 1;

@@ -2,8 +2,8 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateServiceRequest, DeploymentConfiguration, ListTasksRequest, RunTaskRequest,
-    UpdateServiceRequest,
+    CreateServiceRequest, DeploymentConfiguration, DeploymentLifecycleHook, ListTasksRequest,
+    RunTaskRequest, UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -96,68 +96,22 @@ macro_rules! service_table {
                 asks: |input| input.enable_execute_command == Some(true),
             },
             Refused {
-                path: "deploymentConfiguration.deploymentCircuitBreaker",
-                why: "the circuit breaker is not built",
+                path: "deploymentConfiguration.lifecycleHooks[].hookTargetArn",
+                why: "Gantry has no Lambda functions",
                 asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        let breaker = configuration.deployment_circuit_breaker.as_ref();
-                        breaker.is_some_and(|breaker| breaker.enable == Some(true))
+                    any_hook(&input.deployment_configuration, |hook| {
+                        hook.hook_target_arn
+                            .as_ref()
+                            .is_some_and(|arn| !arn.is_empty())
                     })
                 },
             },
             Refused {
-                path: "deploymentConfiguration.alarms",
-                why: "Gantry has no CloudWatch alarms",
+                path: "deploymentConfiguration.lifecycleHooks[].hookDetails",
+                why: "they are what a Lambda function is given",
                 asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        let alarms = configuration.alarms.as_ref();
-                        alarms.is_some_and(|alarms| alarms.enable == Some(true))
-                    })
-                },
-            },
-            Refused {
-                path: "deploymentConfiguration.lifecycleHooks",
-                why: "deployments have no stages",
-                asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        configuration.lifecycle_hooks.iter().flatten().count() > 0
-                    })
-                },
-            },
-            Refused {
-                path: "deploymentConfiguration.bakeTimeInMinutes",
-                why: "deployments do not bake",
-                asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        configuration.bake_time_in_minutes.unwrap_or_default() != 0
-                    })
-                },
-            },
-            Refused {
-                path: "deploymentConfiguration.linearConfiguration",
-                why: "deployments are ROLLING only",
-                asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        configuration.linear_configuration.is_some()
-                    })
-                },
-            },
-            Refused {
-                path: "deploymentConfiguration.canaryConfiguration",
-                why: "deployments are ROLLING only",
-                asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        configuration.canary_configuration.is_some()
-                    })
-                },
-            },
-            Refused {
-                path: "deploymentConfiguration.earlySuccessCriteria",
-                why: "a deployment is complete when all its tasks are healthy",
-                asks: |input| {
-                    asked(&input.deployment_configuration, |configuration| {
-                        let criteria = configuration.early_success_criteria.as_ref();
-                        criteria.is_some_and(|criteria| criteria.enable == Some(true))
+                    any_hook(&input.deployment_configuration, |hook| {
+                        hook.hook_details.is_some()
                     })
                 },
             },
@@ -178,9 +132,12 @@ pub(crate) fn check<T>(table: &[Refused<T>], input: &T) -> Result<(), Error> {
     }
 }
 
-fn asked(
+fn any_hook(
     configuration: &Option<DeploymentConfiguration>,
-    asks: impl Fn(&DeploymentConfiguration) -> bool,
+    asks: impl Fn(&DeploymentLifecycleHook) -> bool,
 ) -> bool {
-    configuration.as_ref().is_some_and(asks)
+    let mut hooks = configuration
+        .iter()
+        .flat_map(|configuration| configuration.lifecycle_hooks.iter().flatten());
+    hooks.any(asks)
 }

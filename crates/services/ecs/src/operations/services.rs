@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use api_ecs::{
     errors,
-    types::{AssignPublicIp, NetworkConfiguration, PlacementConstraint, PlacementStrategy},
+    types::{
+        AssignPublicIp, DeploymentConfiguration, NetworkConfiguration, PlacementConstraint,
+        PlacementStrategy,
+    },
 };
-use clock::UnixMillis;
 use names::ServiceReference;
 use state::Head;
 use wire::{Access, Caller, Error, Stored};
 
 use crate::{
-    Ecs, access,
+    access,
     answer::Refusal,
     launch::{self, Plan},
     lookup,
-    records::{
-        ClusterRecord, DeploymentRecord, DeploymentRole, RolloutState, ServiceRecord,
-        TaskDefinitionRecord, TaskSpec,
-    },
+    records::{AlarmStateRecord, ClusterRecord, ServiceRecord, TaskDefinitionRecord, TaskSpec},
 };
 
 /// An action on one service.
@@ -98,6 +97,30 @@ pub(super) fn require(
         .ok_or_else(|| errors::service_not_found_exception("Service not found."))
 }
 
+/// Alarms that a deployment shall watch must be known. Whoever owns alarms publishes them; without such a service there
+/// are none.
+pub(super) fn check_alarms(
+    head: &Head,
+    caller: &Caller,
+    configuration: &DeploymentConfiguration,
+) -> Result<(), Error> {
+    let alarms = configuration.alarms.iter();
+    let enabled = alarms.filter(|alarms| alarms.enable == Some(true));
+    let names = enabled.flat_map(|alarms| alarms.alarm_names.iter().flatten());
+    let is_unknown = |name: &&String| {
+        let key = AlarmStateRecord::key_of(&caller.account, &caller.region, name);
+        !head.contains::<AlarmStateRecord>(&key)
+    };
+    let unknown: Vec<&str> = names.filter(is_unknown).map(String::as_str).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(errors::invalid_parameter_exception(format!(
+        "The following CloudWatch alarms do not exist: {}.",
+        unknown.join(", ")
+    )))
+}
+
 /// What a service's tasks shall be made of, before it is checked.
 pub(super) struct Asked<'a> {
     pub cluster: &'a ClusterRecord,
@@ -161,52 +184,4 @@ fn with_defaults(mut network: NetworkConfiguration) -> NetworkConfiguration {
             .get_or_insert(AssignPublicIp::DISABLED);
     }
     network
-}
-
-impl Ecs {
-    /// A deployment that begins now. Its tasks stay on the platform that LATEST means now.
-    pub(super) fn new_deployment(
-        &self,
-        spec: &TaskSpec,
-        desired_count: i32,
-    ) -> Result<DeploymentRecord, Error> {
-        let id = names::deployment_id(&self.clock);
-        let now = self.clock.now();
-        Ok(DeploymentRecord {
-            role: DeploymentRole::Primary,
-            task_spec: deployed(spec)?,
-            desired_count,
-            rollout_state: RolloutState::InProgress,
-            rollout_state_reason: format!("ECS deployment {id} in progress."),
-            failed_tasks: 0,
-            last_failure_at: None,
-            short_runs: 0,
-            last_short_run_at: None,
-            without_room: false,
-            impaired_reported: false,
-            created_at: now,
-            updated_at: now,
-            id,
-        })
-    }
-}
-
-/// The spec with its platform resolved.
-pub(super) fn deployed(spec: &TaskSpec) -> Result<TaskSpec, Error> {
-    Ok(TaskSpec {
-        platform_version: spec
-            .plan()
-            .platform_version(spec.platform_version.as_deref())?,
-        ..spec.clone()
-    })
-}
-
-/// Lets the deployment try again at once, as every update of its service does.
-pub(super) fn forget_failures(deployment: &mut DeploymentRecord, now: UnixMillis) {
-    deployment.failed_tasks = 0;
-    deployment.last_failure_at = None;
-    deployment.short_runs = 0;
-    deployment.last_short_run_at = None;
-    deployment.impaired_reported = false;
-    deployment.updated_at = now;
 }

@@ -3,7 +3,8 @@ use api_ecs::{
     operations::UpdateService,
     types::{UpdateServiceRequest, UpdateServiceResponse},
 };
-use ecs_rules::service;
+use clock::UnixMillis;
+use ecs_rules::{deployment_configuration::deployment_configuration, service};
 use state::{Head, Tx};
 use wire::{Access, Caller, Error, Handle, Stored};
 
@@ -15,10 +16,12 @@ use super::{
 use crate::{
     Ecs, access,
     answer::Refusal,
+    deployments,
     launch::Plan,
     lookup,
     records::{
-        ClusterRecord, DeploymentRole, ServiceRecord, ServiceStatus, TaskDefinitionRecord, TaskSpec,
+        ClusterRecord, ServiceDeploymentRecord, ServiceRecord, ServiceStatus, TaskDefinitionRecord,
+        TaskSpec,
     },
     render,
 };
@@ -79,39 +82,56 @@ impl Handle<UpdateService> for Ecs {
 impl Ecs {
     fn update(
         &self,
-        tx: &Tx<'_>,
+        tx: &mut Tx<'_>,
         caller: &Caller,
         cluster: &ClusterRecord,
         record: &mut ServiceRecord,
         input: &UpdateServiceRequest,
     ) -> Result<(), Refusal> {
         change_settings(record, input)?;
+        if input.deployment_configuration.is_some() {
+            services::check_alarms(tx, caller, &record.deployment_configuration)?;
+        }
         let now = self.clock.now();
         let spec = changed_spec(tx, caller, cluster, record, input)?;
-        let desired_count = record.desired_count;
         let forced = input.force_new_deployment == Some(true);
         if forced || spec.differs_for_deployment(&record.task_spec) {
-            for deployment in &mut record.deployments {
-                if deployment.role == DeploymentRole::Primary {
-                    deployment.role = DeploymentRole::Active;
-                    deployment.updated_at = now;
-                }
-            }
-            let deployment = self.new_deployment(&spec, desired_count)?;
-            record.deployments.insert(0, deployment);
-        } else if let Some(primary) = record.primary_mut() {
+            record.task_spec = spec;
+            deployments::begin(&self.clock, tx, record)?;
+        } else {
+            self.update_in_place(tx, record, spec, now);
+        }
+        record.updated_at = now;
+        record.version += 1;
+        Ok(())
+    }
+
+    /// What holds without a new deployment, also for one that is under way.
+    fn update_in_place(
+        &self,
+        tx: &mut Tx<'_>,
+        record: &mut ServiceRecord,
+        spec: TaskSpec,
+        now: UnixMillis,
+    ) {
+        let desired_count = record.desired_count;
+        if let Some(primary) = record.primary_mut() {
             let platform_version = primary.task_spec.platform_version.clone();
             primary.task_spec = TaskSpec {
                 platform_version,
                 ..spec.clone()
             };
             primary.desired_count = desired_count;
-            services::forget_failures(primary, now);
+            primary.forget_failures(now);
         }
         record.task_spec = spec;
-        record.updated_at = now;
-        record.version += 1;
-        Ok(())
+        if let Some(rollout) = deployments::current(tx, record)
+            && !rollout.status.is_over()
+        {
+            let mut rollout = ServiceDeploymentRecord::clone(&rollout);
+            rollout.configuration = record.deployment_configuration.clone();
+            tx.put(rollout);
+        }
     }
 }
 
@@ -125,7 +145,7 @@ fn change_settings(
         record.desired_count = service::check_desired_count(count)?;
     }
     if let Some(asked) = &input.deployment_configuration {
-        record.deployment_configuration = Stored(service::deployment_configuration(
+        record.deployment_configuration = Stored(deployment_configuration(
             Some(&record.deployment_configuration),
             Some(asked.clone()),
         )?);

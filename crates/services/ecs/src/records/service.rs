@@ -12,7 +12,8 @@ use crate::launch::Plan;
 /// A service with the replica strategy.
 ///
 /// Writers: Create-, Update- and DeleteService write what the user asked for; the service scheduler writes the
-/// progress of deployments, drops old ones and writes `status` INACTIVE; whoever writes a task counts `failed_tasks`.
+/// progress of deployments, drops old ones, goes back to one and writes `status` INACTIVE; whoever writes a task counts
+/// `failed_tasks`, `short_runs` and `breaker_failures`.
 /// Counts of tasks are derived from the tasks when read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRecord {
@@ -33,8 +34,14 @@ pub struct ServiceRecord {
     pub enable_execute_command: bool,
     pub propagate_tags: String,
     pub role_arn: Option<String>,
-    /// Newest first: the PRIMARY, then ACTIVE ones until their tasks are gone.
+    /// The PRIMARY first, then ACTIVE ones until their tasks are gone.
     pub deployments: Vec<DeploymentRecord>,
+    /// The service deployment that is under way, or the last one.
+    #[serde(default)]
+    pub service_deployment: Option<String>,
+    /// What a deployment that fails goes back to: the last one that was completed.
+    #[serde(default)]
+    pub rollback_candidate: Option<RollbackCandidate>,
     pub steady_state_reported_at: Option<UnixMillis>,
     /// Number of its first event; those before belong to a deleted service of the same name.
     pub first_event: i64,
@@ -60,10 +67,22 @@ pub struct TaskSpec {
     pub placement_strategy: Vec<Stored<PlacementStrategy>>,
 }
 
+/// A completed deployment, as it was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RollbackCandidate {
+    pub deployment_id: String,
+    pub revision: String,
+    /// With the platform as the user named it.
+    pub task_spec: TaskSpec,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentRecord {
     /// `ecs-svc/` and 19 digits.
     pub id: String,
+    /// The service revision that it deploys; none of one that an older binary made, until the scheduler has seen it.
+    #[serde(default)]
+    pub revision: Option<String>,
     pub role: DeploymentRole,
     pub task_spec: TaskSpec,
     pub desired_count: i32,
@@ -77,6 +96,11 @@ pub struct DeploymentRecord {
     pub short_runs: i32,
     #[serde(default)]
     pub last_short_run_at: Option<UnixMillis>,
+    /// What the circuit breaker counts: tasks that failed since the deployment began, or since one became healthy.
+    #[serde(default)]
+    pub breaker_failures: i32,
+    #[serde(default)]
+    pub last_breaker_failure_at: Option<UnixMillis>,
     /// No node took its last task; the next one that is placed clears it.
     pub without_room: bool,
     /// The event "unable to consistently start tasks" was written for these failures.
@@ -127,16 +151,79 @@ impl ServiceRecord {
         names::Scope::new(&self.account, &self.region).service(&self.cluster, &self.name)
     }
 
+    /// The table's key of the service deployment that is under way, or was the last.
+    pub fn service_deployment_key(&self) -> Option<String> {
+        let id = self.service_deployment.as_ref()?;
+        Some(super::ServiceDeploymentRecord::key_of(&self.key(), id))
+    }
+
     pub fn primary(&self) -> Option<&DeploymentRecord> {
         self.deployments
             .iter()
             .find(|deployment| deployment.role == DeploymentRole::Primary)
     }
 
+    pub(crate) fn deployment(&self, id: &str) -> Option<&DeploymentRecord> {
+        self.deployments
+            .iter()
+            .find(|deployment| deployment.id == id)
+    }
+
     pub(crate) fn primary_mut(&mut self) -> Option<&mut DeploymentRecord> {
         self.deployments
             .iter_mut()
             .find(|deployment| deployment.role == DeploymentRole::Primary)
+    }
+}
+
+impl DeploymentRecord {
+    /// A PRIMARY deployment of which nothing has happened yet.
+    pub(crate) fn new(
+        id: String,
+        revision: String,
+        task_spec: TaskSpec,
+        desired_count: i32,
+        rollout_state_reason: String,
+        now: UnixMillis,
+    ) -> Self {
+        Self {
+            id,
+            revision: Some(revision),
+            role: DeploymentRole::Primary,
+            task_spec,
+            desired_count,
+            rollout_state: RolloutState::InProgress,
+            rollout_state_reason,
+            failed_tasks: 0,
+            last_failure_at: None,
+            short_runs: 0,
+            last_short_run_at: None,
+            breaker_failures: 0,
+            last_breaker_failure_at: None,
+            without_room: false,
+            impaired_reported: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Lets it try again at once.
+    pub(crate) fn forget_failures(&mut self, now: UnixMillis) {
+        self.failed_tasks = 0;
+        self.last_failure_at = None;
+        self.short_runs = 0;
+        self.last_short_run_at = None;
+        self.impaired_reported = false;
+        self.updated_at = now;
+    }
+
+    /// What a later deployment that fails goes back to.
+    pub(crate) fn as_candidate(&self) -> Option<RollbackCandidate> {
+        Some(RollbackCandidate {
+            deployment_id: self.id.clone(),
+            revision: self.revision.clone()?,
+            task_spec: self.task_spec.clone(),
+        })
     }
 }
 

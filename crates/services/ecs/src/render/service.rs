@@ -1,13 +1,16 @@
 //! Services as DescribeServices shows them.
 
+use std::sync::Arc;
+
 use api_ecs::types::{self, CapacityProviderStrategyItem};
 use state::{Head, Record};
 
 use super::{tags, timestamp};
 use crate::{
+    deployments,
     records::{
-        DeploymentRecord, DeploymentRole, ServiceEventRecord, ServiceRecord, StrategyItem,
-        TaskRecord, TaskSpec, TaskStatus,
+        DeploymentRecord, DeploymentRole, RevisionShare, ServiceEventRecord, ServiceRecord,
+        StrategyItem, TaskRecord, TaskSpec, TaskStatus,
     },
     service_events,
 };
@@ -31,6 +34,9 @@ pub(crate) fn service(head: &Head, record: &ServiceRecord, with_tags: bool) -> t
         ),
         created_at: Some(timestamp(record.created_at)),
         created_by: Some(record.created_by.clone()),
+        current_service_deployment: deployments::current(head, record)
+            .map(|deployment| deployment.arn()),
+        current_service_revisions: Some(current_revisions(record, &tasks)),
         deployment_configuration: Some(record.deployment_configuration.0.clone()),
         deployment_controller: Some(types::DeploymentController {
             r#type: Some(record.deployment_controller.as_str().into()),
@@ -118,7 +124,7 @@ fn deployment(
             DeploymentRole::Primary => record.desired_count,
             DeploymentRole::Active => record.desired_count.min(counts.wanted),
         }),
-        failed_tasks: Some(record.failed_tasks),
+        failed_tasks: Some(failed_tasks(service, record)),
         id: Some(record.id.clone()),
         launch_type: spec.launch_type.as_deref().map(Into::into),
         network_configuration: network(spec),
@@ -135,6 +141,35 @@ fn deployment(
     }
 }
 
+/// Where the circuit breaker is on, what it counts: also tasks that failed their health checks or ended at once.
+fn failed_tasks(service: &ServiceRecord, record: &DeploymentRecord) -> i32 {
+    let configuration = &service.deployment_configuration;
+    let breaker = configuration.deployment_circuit_breaker.as_ref();
+    match breaker.and_then(|breaker| breaker.enable) {
+        Some(true) => record.failed_tasks.max(record.breaker_failures),
+        _ => record.failed_tasks,
+    }
+}
+
+fn current_revisions(
+    service: &ServiceRecord,
+    tasks: &[Arc<TaskRecord>],
+) -> Vec<types::ServiceCurrentRevisionSummary> {
+    let deployments = service.deployments.iter();
+    let summary = |deployment: &DeploymentRecord| {
+        let share = RevisionShare::new(deployment.revision.clone()?, deployment.id.clone());
+        let counts = deployments::counts(service, &share, tasks.iter().map(|task| &**task));
+        let scope = names::Scope::new(&service.account, &service.region);
+        Some(types::ServiceCurrentRevisionSummary {
+            arn: Some(scope.service_revision(&service.cluster, &service.name, &share.revision)),
+            requested_task_count: Some(counts.requested),
+            running_task_count: Some(counts.running),
+            pending_task_count: Some(counts.pending),
+        })
+    };
+    deployments.filter_map(summary).collect()
+}
+
 fn event(record: &ServiceEventRecord) -> types::ServiceEvent {
     types::ServiceEvent {
         created_at: Some(timestamp(record.created_at)),
@@ -148,7 +183,7 @@ fn task_definition(service: &ServiceRecord, spec: &TaskSpec) -> String {
         .task_definition(&spec.family, spec.revision)
 }
 
-fn strategy(spec: &TaskSpec) -> Option<Vec<CapacityProviderStrategyItem>> {
+pub(super) fn strategy(spec: &TaskSpec) -> Option<Vec<CapacityProviderStrategyItem>> {
     let item = |item: &StrategyItem| CapacityProviderStrategyItem {
         capacity_provider: Some(item.capacity_provider.clone()),
         weight: Some(item.weight),
@@ -158,13 +193,13 @@ fn strategy(spec: &TaskSpec) -> Option<Vec<CapacityProviderStrategyItem>> {
     (!items.is_empty()).then(|| items.iter().map(item).collect())
 }
 
-fn network(spec: &TaskSpec) -> Option<types::NetworkConfiguration> {
+pub(super) fn network(spec: &TaskSpec) -> Option<types::NetworkConfiguration> {
     spec.network_configuration
         .as_ref()
         .map(|stored| stored.0.clone())
 }
 
 /// Fargate's only.
-fn platform_family(spec: &TaskSpec) -> Option<String> {
+pub(super) fn platform_family(spec: &TaskSpec) -> Option<String> {
     spec.platform_version.as_ref().map(|_| "Linux".into())
 }

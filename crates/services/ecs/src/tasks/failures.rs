@@ -5,7 +5,9 @@ use clock::UnixMillis;
 use ecs_rules::{deployment::is_short_run, task_state::stop_code};
 use state::Tx;
 
-use crate::records::{DeploymentRecord, ServiceRecord, TaskRecord, TaskStatus};
+use crate::records::{
+    DeploymentRecord, HealthStatus, RolloutState, ServiceRecord, TaskRecord, TaskStatus,
+};
 
 /// To be called for every change of a task. A stop code is written once, so nothing is counted twice.
 pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
@@ -14,7 +16,9 @@ pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
     };
     let outcome = Outcome::of(before, after);
     let run = Run::of(before, after);
-    if outcome.is_none() && run.is_none() {
+    let became_healthy =
+        before.health != HealthStatus::Healthy && after.health == HealthStatus::Healthy;
+    if outcome.is_none() && run.is_none() && !became_healthy {
         return;
     }
     let key = ServiceRecord::key_of(&after.account, &after.region, &after.cluster, service);
@@ -22,8 +26,22 @@ pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
         return;
     };
     let mut record = ServiceRecord::clone(&known);
+    let breaker = record
+        .deployment_configuration
+        .deployment_circuit_breaker
+        .clone();
+    let resets = breaker.is_none_or(|breaker| breaker.reset_on_healthy_task != Some(false));
     let mut deployments = record.deployments.iter_mut();
     if let Some(deployment) = deployments.find(|deployment| deployment.id == *deployment_id) {
+        if became_healthy && resets {
+            deployment.breaker_failures = 0;
+        }
+        if let Some(failed_at) = breaker_failure(outcome.as_ref(), run.as_ref(), after)
+            && deployment.rollout_state == RolloutState::InProgress
+        {
+            deployment.breaker_failures = deployment.breaker_failures.saturating_add(1);
+            deployment.last_breaker_failure_at = Some(failed_at);
+        }
         if let Some(outcome) = outcome {
             outcome.apply(deployment, after);
         }
@@ -34,10 +52,30 @@ pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
     }
 }
 
+/// When the task failed, if it is a failure to the circuit breaker: it never ran, ended at once, or ended before its
+/// health check was passed. (One that is stopped for its health is counted by the scheduler, which stops it.)
+fn breaker_failure(
+    outcome: Option<&Outcome>,
+    run: Option<&Run>,
+    task: &TaskRecord,
+) -> Option<UnixMillis> {
+    if matches!(outcome, Some(Outcome::FailedToStart)) {
+        return task.stopping_at.or(task.stopped_at);
+    }
+    let mut containers = task.containers.iter();
+    let is_checked = containers.any(|container| container.essential && container.has_health_check);
+    match run? {
+        Run::Short { ended } => Some(*ended),
+        Run::Long { ended } => {
+            (is_checked && task.health != HealthStatus::Healthy).then_some(*ended)
+        }
+    }
+}
+
 /// How long a task ran that ended by itself.
 enum Run {
     Short { ended: UnixMillis },
-    Long,
+    Long { ended: UnixMillis },
 }
 
 impl Run {
@@ -50,7 +88,7 @@ impl Run {
             .filter(|_| ended_now)?;
         Some(match is_short_run(after.started_at, ended) {
             true => Self::Short { ended },
-            false => Self::Long,
+            false => Self::Long { ended },
         })
     }
 
@@ -60,7 +98,7 @@ impl Run {
                 deployment.short_runs = deployment.short_runs.saturating_add(1);
                 deployment.last_short_run_at = Some(ended);
             }
-            Self::Long => {
+            Self::Long { .. } => {
                 deployment.short_runs = 0;
                 deployment.last_short_run_at = None;
             }

@@ -5,19 +5,22 @@ use std::collections::HashMap;
 
 use clock::UnixMillis;
 use ecs_rules::{
-    deployment::{Stop, StopCause, Wait},
+    deployment::{Plan as DeploymentPlan, Stop, StopCause, Wait},
     task_state::stop_code,
 };
 use kit::LoopError;
 use state::{Record, Tx};
 
-use super::look::{self, Look};
+use super::{
+    look::{self, Look},
+    rollout,
+};
 use crate::{
-    Ecs,
+    Ecs, deployments,
     launch::{self, Placing, Plan},
     records::{
-        DeploymentRecord, DesiredStatus, RolloutState, ServiceRecord, ServiceStatus, Tags,
-        TaskDefinitionRecord, TaskRecord,
+        DeploymentRecord, DesiredStatus, RolloutState, ServiceDeploymentRecord, ServiceRecord,
+        ServiceStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus,
     },
     service_events as events,
     tasks::{self, Creation, NewTask},
@@ -27,6 +30,8 @@ use crate::{
 /// for them are a dozen. Together they stay below the hundred rows of a transaction.
 const STARTS_AT_ONCE: usize = 25;
 const STOPS_AT_ONCE: usize = 30;
+/// Unhealthy tasks that get an event each.
+const UNHEALTHY_TOLD: usize = 5;
 
 pub(super) fn act(
     ecs: &Ecs,
@@ -36,16 +41,11 @@ pub(super) fn act(
     now: UnixMillis,
 ) -> Result<(), LoopError> {
     let plan = &look.plan;
+    deployments::adopt(&ecs.clock, tx, service);
     let all_stopped = stop(ecs, tx, service, &plan.stop, now);
     // Room for new tasks may come from those that stop in the same plan.
-    if all_stopped && plan.start > 0 {
-        start(
-            ecs,
-            tx,
-            service,
-            usize::try_from(plan.start).unwrap_or(0),
-            now,
-        )?;
+    if all_stopped {
+        start_all(ecs, tx, service, plan, now)?;
     }
     if plan.start > 0 || !plan.stop.is_empty() {
         service.steady_state_reported_at = None;
@@ -60,9 +60,12 @@ pub(super) fn act(
     service
         .deployments
         .retain(|deployment| !plan.drop_deployments.contains(&deployment.id));
-    if plan.complete {
-        complete(ecs, tx, service, now);
+    if plan.forget_failures
+        && let Some(primary) = service.primary_mut()
+    {
+        primary.breaker_failures = 0;
     }
+    follow_rollout(ecs, tx, service, plan, now);
     if plan.steady && look::is_steady_state_due(service, now) {
         events::add(ecs, tx, service, events::STEADY);
         service.steady_state_reported_at = Some(now);
@@ -79,28 +82,61 @@ pub(super) fn act(
     Ok(())
 }
 
-fn complete(ecs: &Ecs, tx: &mut Tx<'_>, service: &mut ServiceRecord, now: UnixMillis) {
-    let Some(primary) = service.primary_mut() else {
+/// What becomes of the service deployment, and why it waits.
+fn follow_rollout(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    plan: &DeploymentPlan,
+    now: UnixMillis,
+) {
+    let Some(known) = deployments::current(tx, service) else {
         return;
     };
-    let id = primary.id.clone();
-    primary.rollout_state = RolloutState::Completed;
-    primary.rollout_state_reason = format!("ECS deployment {id} completed.");
-    primary.updated_at = now;
-    events::add(ecs, tx, service, &events::completed(&id));
+    let mut record = ServiceDeploymentRecord::clone(&known);
+    if !record.status.is_over() {
+        record.waits_for.clone_from(&plan.waits_for);
+    }
+    if let Some(step) = &plan.rollout {
+        rollout::apply(ecs, tx, service, &mut record, step, now);
+    }
+    tx.put(record);
+}
+
+fn start_all(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    plan: &DeploymentPlan,
+    now: UnixMillis,
+) -> Result<(), LoopError> {
+    let count = |count: i32| usize::try_from(count).unwrap_or(0);
+    if plan.start_source > 0
+        && let Some(source) = look::source(service)
+    {
+        return start(ecs, tx, service, &source, count(plan.start_source), now);
+    }
+    if plan.start > 0
+        && let Some(primary) = service.primary().map(|primary| primary.id.clone())
+    {
+        return start(ecs, tx, service, &primary, count(plan.start), now);
+    }
+    Ok(())
 }
 
 /// True when nothing is left to stop.
 fn stop(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
-    service: &ServiceRecord,
+    service: &mut ServiceRecord,
     stops: &[Stop],
     now: UnixMillis,
 ) -> bool {
-    let mut stopped = vec![];
+    let (mut stopped, mut pending, mut unhealthy) = (vec![], 0, 0);
     for stop in stops.iter().take(STOPS_AT_ONCE) {
         let reason = stopped_reason(service, &stop.cause);
+        let before = tx.get::<TaskRecord>(&stop.key);
+        let ran = before.is_some_and(|task| task.last_status >= TaskStatus::Running);
         if tasks::stop(
             tx,
             &stop.key,
@@ -108,13 +144,46 @@ fn stop(
             &reason,
             now,
         ) {
-            stopped.push(id_of(&stop.key));
+            match ran {
+                true => stopped.push(id_of(&stop.key)),
+                false => pending += 1,
+            }
+            if stop.cause == StopCause::FailedHealthChecks {
+                let id = id_of(&stop.key);
+                count_unhealthy(ecs, tx, service, &id, &mut unhealthy, now);
+            }
         }
+    }
+    if pending > 0 {
+        events::add(ecs, tx, service, &events::stopped_pending(pending));
     }
     if !stopped.is_empty() {
         events::add(ecs, tx, service, &events::stopped(&stopped));
     }
     stops.len() <= STOPS_AT_ONCE
+}
+
+/// A task of a deployment under way that failed its health checks is a failure to the circuit breaker. The first few
+/// are told one by one.
+fn count_unhealthy(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    task_id: &str,
+    told: &mut usize,
+    now: UnixMillis,
+) {
+    if let Some(primary) = service.primary_mut()
+        && primary.rollout_state == RolloutState::InProgress
+    {
+        primary.breaker_failures = primary.breaker_failures.saturating_add(1);
+        primary.last_breaker_failure_at = Some(now);
+    }
+    if *told < UNHEALTHY_TOLD {
+        *told += 1;
+        let text = format!("(task {task_id}) failed container health checks.");
+        events::add(ecs, tx, service, &text);
+    }
 }
 
 fn stopped_reason(service: &ServiceRecord, cause: &StopCause) -> String {
@@ -129,15 +198,16 @@ fn stopped_reason(service: &ServiceRecord, cause: &StopCause) -> String {
     }
 }
 
-/// Starts tasks of the primary deployment until one finds no room.
+/// Starts tasks of a deployment until one finds no room.
 fn start(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
     service: &mut ServiceRecord,
+    deployment_id: &str,
     count: usize,
     now: UnixMillis,
 ) -> Result<(), LoopError> {
-    let Some(deployment) = service.primary().cloned() else {
+    let Some(deployment) = service.deployment(deployment_id).cloned() else {
         return Ok(());
     };
     let batch = Batch::of(tx, service, &deployment)?;
@@ -166,11 +236,12 @@ fn start(
     if let Some(text) = &refused {
         events::add_once(ecs, tx, service, text);
     }
-    if let Some(primary) = service.primary_mut()
-        && primary.without_room != refused.is_some()
+    let mut deployments = service.deployments.iter_mut();
+    if let Some(deployment) = deployments.find(|known| known.id == deployment.id)
+        && deployment.without_room != refused.is_some()
     {
-        primary.without_room = refused.is_some();
-        primary.updated_at = now;
+        deployment.without_room = refused.is_some();
+        deployment.updated_at = now;
     }
     Ok(())
 }

@@ -1,16 +1,26 @@
 //! One service as the planner sees it, and when time alone may change the plan.
 
+use std::time::Duration;
+
+use api_ecs::types::{DeploymentAlarms, DeploymentConfiguration};
 use clock::UnixMillis;
 use ecs_rules::{
-    deployment::{DeploymentView, Plan, ServiceView, TaskView, Wait, is_impaired, plan},
-    service::{MAXIMUM_PERCENT, MINIMUM_HEALTHY_PERCENT},
+    deployment::{
+        DeploymentView, Plan, ServiceView, TaskView, Wait, is_impaired, plan, proven_at,
+        rollout::{AlarmsView, BreakerView, EarlySuccess, RolloutView, breaker_threshold},
+        stages::{HookView, StagesView},
+    },
+    deployment_configuration::{MAXIMUM_PERCENT, MINIMUM_HEALTHY_PERCENT, shift},
 };
 use state::{Head, Record};
 
+use super::rollout::is_of_stage;
 use crate::{
+    deployments,
     records::{
-        ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord, DesiredStatus,
-        HealthStatus, RolloutState, ServiceRecord, ServiceStatus, TaskRecord, TaskStatus,
+        AlarmStateRecord, ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord,
+        DesiredStatus, HealthStatus, RolloutState, RolloutStatus, ServiceRecord, ServiceStatus,
+        StageState, TaskRecord, TaskStatus,
     },
     service_events::REPEAT_AFTER,
 };
@@ -19,10 +29,18 @@ pub(super) struct Look {
     pub plan: Plan,
     /// When to look again without a change.
     pub times: Vec<UnixMillis>,
+    /// An older binary left records out.
+    needs_adoption: bool,
 }
 
 pub(super) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Look {
     let mut times = vec![];
+    let rollout = rollout(head, service);
+    let watched = rollout
+        .as_ref()
+        .filter(|view| view.breaker.is_some() && view.status == RolloutStatus::InProgress)
+        .and_then(|_| service.primary())
+        .map(|primary| primary.id.as_str());
     let tasks = head.index::<TaskRecord>("by_service", &service.key());
     let tasks = tasks
         .iter()
@@ -30,9 +48,16 @@ pub(super) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         .map(|task| {
             let grace_end = grace_end(service, task).filter(|end| *end > now);
             times.extend(grace_end);
+            let view = task_view(task, grace_end.is_some());
+            let is_watched = watched == task.deployment_id.as_deref() && watched.is_some();
+            let proven = view.started.map(proven_at);
+            let unproven =
+                is_watched && !view.has_health_check && proven.is_none_or(|proven| proven > now);
+            times.extend(proven.filter(|_| unproven && !view.stopping));
             TaskView {
                 draining: is_on_draining_node(head, task),
-                ..task_view(task, grace_end.is_some())
+                unproven,
+                ..view
             }
         })
         .collect();
@@ -45,16 +70,99 @@ pub(super) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         maximum_percent: configuration.maximum_percent.unwrap_or(MAXIMUM_PERCENT),
         draining: service.status == ServiceStatus::Draining,
         deployments: service.deployments.iter().map(deployment_view).collect(),
+        source: source(service),
+        rollout,
         tasks,
     };
     let plan = plan(&view, now);
+    let needs_adoption = deployments::needs_adoption(service);
     times.extend(plan.look_again);
     if plan.steady
         && let Some(reported) = service.steady_state_reported_at
     {
         times.push(reported + REPEAT_AFTER);
     }
-    Look { plan, times }
+    Look {
+        plan,
+        times,
+        needs_adoption,
+    }
+}
+
+/// The deployment that traffic shifts away from: the one that was completed last.
+pub(super) fn source(service: &ServiceRecord) -> Option<String> {
+    let candidate = service.rollback_candidate.as_ref()?;
+    Some(candidate.deployment_id.clone())
+}
+
+fn rollout(head: &Head, service: &ServiceRecord) -> Option<RolloutView> {
+    let record = deployments::current(head, service)?;
+    let configuration = &service.deployment_configuration;
+    let primary = service.primary();
+    let breaker = configuration.deployment_circuit_breaker.as_ref();
+    let breaker = breaker.filter(|breaker| breaker.enable == Some(true));
+    let bake = configuration.bake_time_in_minutes;
+    let alarms = configuration.alarms.as_ref();
+    Some(RolloutView {
+        status: record.status,
+        breaker: breaker.map(|breaker| BreakerView {
+            threshold: breaker_threshold(breaker, service.desired_count),
+            failures: primary.map_or(0, |primary| primary.breaker_failures),
+            last_failure: primary.and_then(|primary| primary.last_breaker_failure_at),
+            resets: breaker.reset_on_healthy_task != Some(false),
+            rollback: breaker.rollback == Some(true),
+        }),
+        alarms: alarms
+            .filter(|alarms| alarms.enable == Some(true))
+            .map(|alarms| AlarmsView {
+                in_alarm: in_alarm(head, service, alarms),
+                rollback: alarms.rollback == Some(true),
+            }),
+        early_success: EarlySuccess::of(configuration),
+        bake: minutes(bake),
+        baking_since: record.baking_since,
+        stages: record
+            .stages
+            .as_ref()
+            .map(|state| stages(configuration, state)),
+    })
+}
+
+fn in_alarm(head: &Head, service: &ServiceRecord, alarms: &DeploymentAlarms) -> Vec<String> {
+    let is_in_alarm = |name: &&String| {
+        let key = AlarmStateRecord::key_of(&service.account, &service.region, name);
+        head.get::<AlarmStateRecord>(&key)
+            .is_some_and(|alarm| alarm.in_alarm)
+    };
+    let names = alarms.alarm_names.iter().flatten();
+    names.filter(is_in_alarm).cloned().collect()
+}
+
+fn stages(configuration: &DeploymentConfiguration, state: &StageState) -> StagesView {
+    let hooks = configuration.lifecycle_hooks.iter().flatten();
+    let own = state.hooks.iter().filter(|hook| hook.stage == state.stage);
+    StagesView {
+        shift: shift(configuration),
+        bake: minutes(configuration.bake_time_in_minutes),
+        stage: state.stage,
+        entered: state.entered_at,
+        production_permille: state.production_permille,
+        shifted: state.shifted_at,
+        test_permille: state.test_permille,
+        has_hooks: hooks.into_iter().any(|hook| is_of_stage(hook, state.stage)),
+        hooks: own
+            .map(|hook| HookView {
+                id: hook.id.clone(),
+                status: hook.status,
+                expires: hook.expires_at,
+                timeout_action: hook.timeout_action,
+            })
+            .collect(),
+    }
+}
+
+fn minutes(count: Option<i32>) -> Duration {
+    Duration::from_secs(u64::try_from(count.unwrap_or_default()).unwrap_or(0) * 60)
 }
 
 impl Look {
@@ -62,6 +170,7 @@ impl Look {
     pub fn asks_for_work(&self, service: &ServiceRecord, now: UnixMillis) -> bool {
         let is_blocked = self.plan.waits_for.contains(&Wait::Percentages);
         !self.plan.is_empty()
+            || self.needs_adoption
             || self.plan.steady && is_steady_state_due(service, now)
             || self.is_newly_impaired(service)
             || is_blocked && service.deployments.len() > 1
@@ -98,6 +207,7 @@ fn deployment_view(record: &DeploymentRecord) -> DeploymentView {
     DeploymentView {
         id: record.id.clone(),
         completed: record.rollout_state == RolloutState::Completed,
+        failed: record.rollout_state == RolloutState::Failed,
         failed_tasks: record.failed_tasks,
         last_failure: record.last_failure_at,
         short_runs: record.short_runs,
@@ -118,6 +228,7 @@ fn task_view(task: &TaskRecord, in_grace: bool) -> TaskView {
         stopping: task.desired_status == DesiredStatus::Stopped,
         draining: false,
         has_health_check,
+        unproven: false,
         health: if in_grace {
             HealthStatus::Unknown
         } else {
@@ -126,5 +237,6 @@ fn task_view(task: &TaskRecord, in_grace: bool) -> TaskView {
         availability_zone: task.availability_zone.clone(),
         node: task.container_instance_key.clone(),
         created: task.created_at,
+        started: task.started_at,
     }
 }

@@ -107,17 +107,13 @@ async fn requests_are_checked() {
         (
             CreateServiceRequest {
                 deployment_configuration: Some(DeploymentConfiguration {
-                    deployment_circuit_breaker: Some(DeploymentCircuitBreaker {
-                        enable: Some(true),
-                        rollback: Some(true),
-                        ..DeploymentCircuitBreaker::default()
-                    }),
+                    strategy: Some(DeploymentStrategy::CANARY),
                     ..DeploymentConfiguration::default()
                 }),
                 ..good()
             },
             "ClientException",
-            "Gantry does not support deploymentConfiguration.deploymentCircuitBreaker yet",
+            "Gantry does not support deploymentConfiguration.strategy CANARY yet",
         ),
     ];
     for (request, code, message) in cases {
