@@ -9,6 +9,7 @@ mod bootstrap;
 mod client_token;
 mod counts;
 mod deployments;
+mod explain;
 mod launch;
 pub mod link;
 mod lookup;
@@ -31,6 +32,7 @@ use history::History;
 use state::{Schema, Store};
 
 pub use bootstrap::Defaults;
+pub use explain::ServiceExplanation;
 pub use usage::NodeUsage;
 
 /// What the operator sets.

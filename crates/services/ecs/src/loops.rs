@@ -4,7 +4,7 @@ mod archive;
 mod expire_tokens;
 mod lost_node;
 mod place_waiting;
-mod service_scheduler;
+pub(crate) mod service_scheduler;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! to do, and this does it, a bounded number of tasks in one transaction, until nothing is left to do.
 
 mod act;
-mod look;
+pub(crate) mod look;
 mod rollout;
 
 use std::{

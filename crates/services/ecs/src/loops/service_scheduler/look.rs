@@ -25,7 +25,7 @@ use crate::{
     service_events::REPEAT_AFTER,
 };
 
-pub(super) struct Look {
+pub(crate) struct Look {
     pub plan: Plan,
     /// When to look again without a change.
     pub times: Vec<UnixMillis>,
@@ -33,7 +33,7 @@ pub(super) struct Look {
     needs_adoption: bool,
 }
 
-pub(super) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Look {
+pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Look {
     let mut times = vec![];
     let rollout = rollout(head, service);
     let watched = rollout
@@ -139,7 +139,7 @@ fn in_alarm(head: &Head, service: &ServiceRecord, alarms: &DeploymentAlarms) -> 
 }
 
 fn stages(configuration: &DeploymentConfiguration, state: &StageState) -> StagesView {
-    let hooks = configuration.lifecycle_hooks.iter().flatten();
+    let mut hooks = configuration.lifecycle_hooks.iter().flatten();
     let own = state.hooks.iter().filter(|hook| hook.stage == state.stage);
     StagesView {
         shift: shift(configuration),
@@ -149,7 +149,7 @@ fn stages(configuration: &DeploymentConfiguration, state: &StageState) -> Stages
         production_permille: state.production_permille,
         shifted: state.shifted_at,
         test_permille: state.test_permille,
-        has_hooks: hooks.into_iter().any(|hook| is_of_stage(hook, state.stage)),
+        has_hooks: hooks.any(|hook| is_of_stage(hook, state.stage)),
         hooks: own
             .map(|hook| HookView {
                 id: hook.id.clone(),

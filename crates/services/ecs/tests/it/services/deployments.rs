@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api_ecs::{operations as op, types::*};
 use service_ecs::records::{
-    AlarmStateRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord,
+    AlarmStateRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Wait,
 };
 use state::Record;
 
@@ -316,7 +316,16 @@ async fn without_rollback_a_failed_deployment_stops_where_it_is() {
     cluster.starts = Start::Never;
     let arn = deploy(&cluster, "web").await;
     cluster.pass(Duration::from_secs(60)).await;
-    let failed = described(&cluster.world, arn).await;
+    let failed = described(&cluster.world, arn.clone()).await;
+    let key = ServiceRecord::key_of(ACCOUNT, REGION, "default", "web");
+    let ecs = &cluster.world.ecs;
+    let told = cluster
+        .world
+        .store
+        .read(|head| ecs.explain_service(head, &key));
+    let told = told.head().unwrap();
+    assert_eq!(told.waits_for, [Wait::Failed]);
+    assert_eq!(told.service_deployment, Some(arn));
     assert_eq!(status(&failed), "STOPPED");
     assert!(failed.stopped_at.is_some() && failed.rollback.is_none());
     let service = describe(&cluster.world, "web").await;
