@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wire::{Access, Authorizer, Caller, Error, Principal};
+use wire::{Ask, Authorizer, Caller, Error, Principal};
 
 /// By AWS's managed policy AmazonEC2ContainerServiceforEC2Role, without the making of clusters.
 const NODE_ACTIONS: [&str; 20] = [
@@ -48,30 +48,39 @@ impl PrincipalPolicy {
         }
     }
 
-    fn refused_resource<'a>(&self, node_id: &str, access: &'a Access) -> Option<&'a str> {
+    fn refused_resource<'a>(&self, node_id: &str, ask: &'a Ask) -> Option<&'a str> {
         let ownership = self.ownership.as_ref()?;
         let foreign = |arn: &&String| {
             // Registering anew is checked by the operation, which knows what is registered already.
             arn.contains(":container-instance/") && !ownership.owns(node_id, arn)
         };
-        access.resources.iter().find(foreign).map(String::as_str)
+        ask.resources.iter().find(foreign).map(String::as_str)
     }
 }
 
 impl Authorizer for PrincipalPolicy {
-    fn authorize(&self, caller: &Caller, access: &Access) -> Result<(), Error> {
+    fn allow(&self, caller: &Caller, ask: &Ask) -> Result<(), Error> {
         let Principal::Node { node_id } = &caller.principal else {
             return Ok(());
         };
-        if !NODE_ACTIONS.contains(&access.action) {
-            let resource = access.resources.first().map_or("*", String::as_str);
-            return Err(denied(caller, access.action, resource));
+        if tags_its_registration(ask) {
+            return Ok(());
         }
-        match self.refused_resource(node_id, access) {
-            Some(resource) => Err(denied(caller, access.action, resource)),
+        if !NODE_ACTIONS.contains(&ask.action) {
+            let resource = ask.resources.first().map_or("*", String::as_str);
+            return Err(denied(caller, ask.action, resource));
+        }
+        match self.refused_resource(node_id, ask) {
+            Some(resource) => Err(denied(caller, ask.action, resource)),
             None => Ok(()),
         }
     }
+}
+
+/// A node may tag its container instance in the request that registers it, and at no other time.
+fn tags_its_registration(ask: &Ask) -> bool {
+    ask.action == "ecs:TagResource"
+        && ask.values("ecs:CreateAction") == ["RegisterContainerInstance"]
 }
 
 fn denied(caller: &Caller, action: &str, resource: &str) -> Error {
@@ -85,6 +94,8 @@ fn denied(caller: &Caller, action: &str, resource: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use wire::Access;
+
     use super::*;
 
     struct OnlyOne;
@@ -137,6 +148,21 @@ mod tests {
         let list = Access::action("ecs:ListTasks");
         let error = policy.authorize(&node(), &list).expect_err("denied");
         assert!(error.message.contains("on resource: * because"));
+    }
+
+    #[test]
+    fn a_node_tags_what_it_registers_and_nothing_else() {
+        let policy = PrincipalPolicy::default();
+        let creating = |action: &str| {
+            Access::action("ecs:RegisterContainerInstance")
+                .also("ecs:TagResource")
+                .condition("ecs:CreateAction", action)
+        };
+        let registering = creating("RegisterContainerInstance");
+        assert_eq!(policy.authorize(&node(), &registering), Ok(()));
+        assert!(policy.authorize(&node(), &creating("RunTask")).is_err());
+        let alone = Access::action("ecs:TagResource");
+        assert!(policy.authorize(&node(), &alone).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who calls, and what the call wants to do to which resources.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::Error;
@@ -42,46 +43,163 @@ impl Caller {
     }
 }
 
-/// What an operation asks to be allowed: its IAM action, the resources, and the values of its condition keys.
+/// What an operation asks to be allowed; nothing happens unless all of it is. Most ask for one action; one that also
+/// writes tags asks for `ecs:TagResource` besides.
+///
+/// Built from the first action on: [`resource`](Self::resource) and [`condition`](Self::condition) add to the action
+/// that was named last, [`also`](Self::also) names another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
+    asks: Vec<Ask>,
+}
+
+/// One action with what it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
     /// `ecs:RunTask`.
     pub action: &'static str,
     /// ARNs; none means `*`.
     pub resources: Vec<String>,
-    pub conditions: Vec<(&'static str, Vec<String>)>,
+    /// Condition keys with their values: `ecs:cluster`, `aws:RequestTag/team`.
+    pub conditions: Vec<(Cow<'static, str>, Vec<String>)>,
 }
 
 impl Access {
     pub fn action(action: &'static str) -> Self {
         Access {
+            asks: vec![Ask::of(action)],
+        }
+    }
+
+    /// Asks for another action; what is added next is about that one.
+    pub fn also(mut self, action: &'static str) -> Self {
+        self.asks.push(Ask::of(action));
+        self
+    }
+
+    pub fn resource(self, arn: impl Into<String>) -> Self {
+        self.resources([arn.into()])
+    }
+
+    pub fn resources(mut self, arns: impl IntoIterator<Item = String>) -> Self {
+        self.last().resources.extend(arns);
+        self
+    }
+
+    /// Adds a value to a condition key.
+    pub fn condition(
+        mut self,
+        key: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        let key = key.into();
+        let conditions = &mut self.last().conditions;
+        match conditions.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, values)) => values.push(value.into()),
+            None => conditions.push((key, vec![value.into()])),
+        }
+        self
+    }
+
+    /// At least one; the operation's own action comes first.
+    pub fn asks(&self) -> &[Ask] {
+        &self.asks
+    }
+
+    fn last(&mut self) -> &mut Ask {
+        self.asks
+            .last_mut()
+            .expect("made with one, and none is taken away")
+    }
+}
+
+impl Ask {
+    fn of(action: &'static str) -> Self {
+        Ask {
             action,
             resources: Vec::new(),
             conditions: Vec::new(),
         }
     }
 
-    pub fn resource(mut self, arn: impl Into<String>) -> Self {
-        self.resources.push(arn.into());
-        self
-    }
-
-    pub fn resources(mut self, arns: impl IntoIterator<Item = String>) -> Self {
-        self.resources.extend(arns);
-        self
-    }
-
-    /// Adds a value to a condition key.
-    pub fn condition(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        match self.conditions.iter_mut().find(|(name, _)| *name == key) {
-            Some((_, values)) => values.push(value.into()),
-            None => self.conditions.push((key, vec![value.into()])),
-        }
-        self
+    /// The values of a condition key; none where it is not set.
+    pub fn values(&self, key: &str) -> &[String] {
+        let known = self.conditions.iter().find(|(name, _)| name == key);
+        known.map_or(&[], |(_, values)| values)
     }
 }
 
 /// Decides whether a caller may do what an operation declares.
 pub trait Authorizer: Send + Sync {
-    fn authorize(&self, caller: &Caller, access: &Access) -> Result<(), Error>;
+    /// # Errors
+    /// An AccessDeniedException that names the first action refused.
+    fn authorize(&self, caller: &Caller, access: &Access) -> Result<(), Error> {
+        let mut asks = access.asks().iter();
+        asks.try_for_each(|ask| self.allow(caller, ask))
+    }
+
+    /// Decides about one action.
+    ///
+    /// # Errors
+    /// As [`authorize`](Self::authorize).
+    fn allow(&self, caller: &Caller, ask: &Ask) -> Result<(), Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_is_about_the_last_action() {
+        let access = Access::action("ecs:RunTask")
+            .resource("arn:definition")
+            .condition("ecs:cluster", "arn:cluster")
+            .also("ecs:TagResource")
+            .resource("arn:task")
+            .condition("aws:TagKeys", "team")
+            .condition(format!("aws:RequestTag/{}", "team"), "blue")
+            .condition("aws:TagKeys", "stage");
+        let [run, tag] = access.asks() else {
+            panic!("two actions: {access:?}");
+        };
+        assert_eq!((run.action, tag.action), ("ecs:RunTask", "ecs:TagResource"));
+        assert_eq!(run.resources, ["arn:definition"]);
+        assert_eq!(run.values("ecs:cluster"), ["arn:cluster"]);
+        assert!(run.values("aws:TagKeys").is_empty());
+        assert_eq!(tag.values("aws:TagKeys"), ["team", "stage"]);
+        assert_eq!(tag.values("aws:RequestTag/team"), ["blue"]);
+    }
+
+    struct Only(&'static str);
+
+    impl Authorizer for Only {
+        fn allow(&self, _caller: &Caller, ask: &Ask) -> Result<(), Error> {
+            match ask.action == self.0 {
+                true => Ok(()),
+                false => Err(Error::client("AccessDeniedException", ask.action)),
+            }
+        }
+    }
+
+    #[test]
+    fn every_action_has_to_be_allowed() {
+        let caller = Caller {
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            principal: Principal::Root,
+            access_key_id: String::new(),
+            request_id: String::new(),
+            source_ip: None,
+            user_agent: String::new(),
+        };
+        let both = Access::action("ecs:RunTask").also("ecs:TagResource");
+        let error = Only("ecs:RunTask").authorize(&caller, &both).unwrap_err();
+        assert_eq!(error.message, "ecs:TagResource");
+        let error = Only("ecs:TagResource")
+            .authorize(&caller, &both)
+            .unwrap_err();
+        assert_eq!(error.message, "ecs:RunTask");
+        let one = Access::action("ecs:RunTask");
+        assert_eq!(Only("ecs:RunTask").authorize(&caller, &one), Ok(()));
+    }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
 use wire::{
-    Access, AnyShape, Authorizer, Blob, BoxFuture, Caller, Document, Error, ErrorTraits, Fault,
-    Handle, HttpRequest, Input, Kind, Member, Operation, OperationSchema, Principal, Protocol,
-    Router, Schema, Service, ServiceCall, ServiceSchema, Stored, Timestamp, Traits, Validation,
-    cbor, json, prelude,
+    Access, AnyShape, Ask, Authorizer, Blob, BoxFuture, Caller, Document, Error, ErrorTraits,
+    Fault, Handle, HttpRequest, Input, Kind, Member, Operation, OperationSchema, Principal,
+    Protocol, Router, Schema, Service, ServiceCall, ServiceSchema, Stored, Timestamp, Traits,
+    Validation, cbor, json, prelude,
 };
 
 wire::string_enum!(Size { SMALL = "SMALL", LARGE = "LARGE" });
@@ -340,11 +340,11 @@ impl<S: Handle<Make> + 'static> Service for Server<S> {
 struct AllBut(&'static str);
 
 impl Authorizer for AllBut {
-    fn authorize(&self, _caller: &Caller, access: &Access) -> Result<(), Error> {
-        match access.resources.iter().any(|resource| resource == self.0) {
+    fn allow(&self, _caller: &Caller, ask: &Ask) -> Result<(), Error> {
+        match ask.resources.iter().any(|resource| resource == self.0) {
             true => Err(Error::client(
                 "AccessDeniedException",
-                format!("no {}", access.action),
+                format!("no {}", ask.action),
             )),
             false => Ok(()),
         }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use wire::{
-    Access, AnyShape, Authorizer, Blob, BoxFuture, Caller, Error, Handle, Kind, Member, Operation,
-    OperationSchema, Principal, Protocol, Schema, Service, ServiceCall, ServiceSchema, Traits,
-    Validation, Wording, prelude,
+    Access, AnyShape, Ask, Authorizer, Blob, BoxFuture, Caller, Error, Handle, Kind, Member,
+    Operation, OperationSchema, Principal, Protocol, Schema, Service, ServiceCall, ServiceSchema,
+    Traits, Validation, Wording, prelude,
 };
 
 #[derive(Clone, Default, PartialEq)]
@@ -357,7 +357,7 @@ impl<const IS_PARAMETER: bool> Service for Worded<IS_PARAMETER> {
 }
 
 impl Authorizer for Everyone {
-    fn authorize(&self, _caller: &Caller, _access: &Access) -> Result<(), Error> {
+    fn allow(&self, _caller: &Caller, _ask: &Ask) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use registry::Registry;
 use registry::push::{Answer, ImageSettings, Pushed, Source, Transport, push};
 use service_ecr::{Config, Ecr};
 use state::{Schema, Store};
-use wire::{Access, Authorizer, Caller, Error, Handle, Principal};
+use wire::{Ask, Authorizer, Caller, Error, Handle, Principal};
 
 const ACCOUNT: &str = "123456789012";
 
@@ -22,8 +22,8 @@ const ACCOUNT: &str = "123456789012";
 struct Policy;
 
 impl Authorizer for Policy {
-    fn authorize(&self, caller: &Caller, access: &Access) -> Result<(), Error> {
-        match (&caller.principal, access.action) {
+    fn allow(&self, caller: &Caller, ask: &Ask) -> Result<(), Error> {
+        match (&caller.principal, ask.action) {
             (Principal::Root, _) | (_, "ecr:BatchGetImage") => Ok(()),
             _ => Err(Error::client("AccessDeniedException", "not allowed")),
         }
