@@ -126,11 +126,15 @@ pub struct Server<S>(pub Arc<S>);
 impl<S> Service for Server<S>
 where
     S: Handle<operations::ContinueServiceDeployment>
+        + Handle<operations::CreateCapacityProvider>
         + Handle<operations::CreateCluster>
         + Handle<operations::CreateService>
+        + Handle<operations::DeleteAccountSetting>
         + Handle<operations::DeleteAttributes>
+        + Handle<operations::DeleteCapacityProvider>
         + Handle<operations::DeleteCluster>
         + Handle<operations::DeleteService>
+        + Handle<operations::DeleteTaskDefinitions>
         + Handle<operations::DeregisterContainerInstance>
         + Handle<operations::DeregisterTaskDefinition>
         + Handle<operations::DescribeCapacityProviders>
@@ -142,6 +146,7 @@ where
         + Handle<operations::DescribeTaskDefinition>
         + Handle<operations::DescribeTasks>
         + Handle<operations::DiscoverPollEndpoint>
+        + Handle<operations::GetTaskProtection>
         + Handle<operations::ListAccountSettings>
         + Handle<operations::ListAttributes>
         + Handle<operations::ListClusters>
@@ -153,11 +158,14 @@ where
         + Handle<operations::ListTaskDefinitionFamilies>
         + Handle<operations::ListTaskDefinitions>
         + Handle<operations::ListTasks>
+        + Handle<operations::PutAccountSetting>
+        + Handle<operations::PutAccountSettingDefault>
         + Handle<operations::PutAttributes>
         + Handle<operations::PutClusterCapacityProviders>
         + Handle<operations::RegisterContainerInstance>
         + Handle<operations::RegisterTaskDefinition>
         + Handle<operations::RunTask>
+        + Handle<operations::StartTask>
         + Handle<operations::StopServiceDeployment>
         + Handle<operations::StopTask>
         + Handle<operations::SubmitAttachmentStateChanges>
@@ -165,11 +173,13 @@ where
         + Handle<operations::SubmitTaskStateChange>
         + Handle<operations::TagResource>
         + Handle<operations::UntagResource>
+        + Handle<operations::UpdateCapacityProvider>
         + Handle<operations::UpdateCluster>
         + Handle<operations::UpdateClusterSettings>
         + Handle<operations::UpdateContainerAgent>
         + Handle<operations::UpdateContainerInstancesState>
         + Handle<operations::UpdateService>
+        + Handle<operations::UpdateTaskProtection>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -184,11 +194,23 @@ where
             "ContinueServiceDeployment" => {
                 wire::serve::<operations::ContinueServiceDeployment, S>(&self.0, call)
             }
+            "CreateCapacityProvider" => {
+                wire::serve::<operations::CreateCapacityProvider, S>(&self.0, call)
+            }
             "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
             "CreateService" => wire::serve::<operations::CreateService, S>(&self.0, call),
+            "DeleteAccountSetting" => {
+                wire::serve::<operations::DeleteAccountSetting, S>(&self.0, call)
+            }
             "DeleteAttributes" => wire::serve::<operations::DeleteAttributes, S>(&self.0, call),
+            "DeleteCapacityProvider" => {
+                wire::serve::<operations::DeleteCapacityProvider, S>(&self.0, call)
+            }
             "DeleteCluster" => wire::serve::<operations::DeleteCluster, S>(&self.0, call),
             "DeleteService" => wire::serve::<operations::DeleteService, S>(&self.0, call),
+            "DeleteTaskDefinitions" => {
+                wire::serve::<operations::DeleteTaskDefinitions, S>(&self.0, call)
+            }
             "DeregisterContainerInstance" => {
                 wire::serve::<operations::DeregisterContainerInstance, S>(&self.0, call)
             }
@@ -216,6 +238,7 @@ where
             "DiscoverPollEndpoint" => {
                 wire::serve::<operations::DiscoverPollEndpoint, S>(&self.0, call)
             }
+            "GetTaskProtection" => wire::serve::<operations::GetTaskProtection, S>(&self.0, call),
             "ListAccountSettings" => {
                 wire::serve::<operations::ListAccountSettings, S>(&self.0, call)
             }
@@ -241,6 +264,10 @@ where
                 wire::serve::<operations::ListTaskDefinitions, S>(&self.0, call)
             }
             "ListTasks" => wire::serve::<operations::ListTasks, S>(&self.0, call),
+            "PutAccountSetting" => wire::serve::<operations::PutAccountSetting, S>(&self.0, call),
+            "PutAccountSettingDefault" => {
+                wire::serve::<operations::PutAccountSettingDefault, S>(&self.0, call)
+            }
             "PutAttributes" => wire::serve::<operations::PutAttributes, S>(&self.0, call),
             "PutClusterCapacityProviders" => {
                 wire::serve::<operations::PutClusterCapacityProviders, S>(&self.0, call)
@@ -252,6 +279,7 @@ where
                 wire::serve::<operations::RegisterTaskDefinition, S>(&self.0, call)
             }
             "RunTask" => wire::serve::<operations::RunTask, S>(&self.0, call),
+            "StartTask" => wire::serve::<operations::StartTask, S>(&self.0, call),
             "StopServiceDeployment" => {
                 wire::serve::<operations::StopServiceDeployment, S>(&self.0, call)
             }
@@ -267,6 +295,9 @@ where
             }
             "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
             "UntagResource" => wire::serve::<operations::UntagResource, S>(&self.0, call),
+            "UpdateCapacityProvider" => {
+                wire::serve::<operations::UpdateCapacityProvider, S>(&self.0, call)
+            }
             "UpdateCluster" => wire::serve::<operations::UpdateCluster, S>(&self.0, call),
             "UpdateClusterSettings" => {
                 wire::serve::<operations::UpdateClusterSettings, S>(&self.0, call)
@@ -278,6 +309,9 @@ where
                 wire::serve::<operations::UpdateContainerInstancesState, S>(&self.0, call)
             }
             "UpdateService" => wire::serve::<operations::UpdateService, S>(&self.0, call),
+            "UpdateTaskProtection" => {
+                wire::serve::<operations::UpdateTaskProtection, S>(&self.0, call)
+            }
             _ => wire::refuse(call),
         }
     }

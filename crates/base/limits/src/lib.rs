@@ -11,6 +11,16 @@ pub const TASKS_PER_SERVICE: i32 = 5_000;
 pub const SERVICES_PER_CLUSTER: usize = 5_000;
 pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
 pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
+/// Ours: AWS has no quota of them, and DescribeCapacityProviders looks at all.
+pub const CAPACITY_PROVIDERS_PER_REGION: usize = 1_000;
+pub const CONTAINER_INSTANCES_PER_START_TASK: usize = 10;
+pub const TASK_DEFINITIONS_PER_DELETE: usize = 10;
+pub const TASKS_PER_UPDATE_PROTECTION: usize = 10;
+/// How long a task is protected that does not say it, and at most.
+pub const TASK_PROTECTION_MINUTES: i32 = 120;
+pub const TASK_PROTECTION_MINUTES_MAX: i32 = 2_880;
+/// IAM names have 64 characters, their paths 512.
+pub const PRINCIPAL_ARN_BYTES: usize = 640;
 /// DescribeTasks, DescribeClusters and DescribeContainerInstances take this many.
 pub const DESCRIBE_ITEMS: usize = 100;
 /// DescribeServices takes this many.

@@ -78,6 +78,8 @@ pub enum Wait {
     TasksToStop(i32),
     /// The percentages let it neither start nor stop a task.
     Percentages,
+    /// More tasks are protected than are desired.
+    ProtectedTasks,
     /// Launches are delayed because tasks do not start.
     Throttled {
         failed_tasks: i32,
@@ -356,6 +358,10 @@ fn plan_stops(
         .copied()
         .partition(|task| task.is_unhealthy());
     let surplus = usize::try_from(len(&serving) - desired).unwrap_or(0);
+    let protected = serving.iter().filter(|task| task.protected).count();
+    if surplus > serving.len() - protected {
+        plan.waits_for.push(Wait::ProtectedTasks);
+    }
     for task in choose::scale_in_order(&serving).take(surplus) {
         if !task.is_healthy() || healthy_left > counts.lower {
             healthy_left -= i32::from(task.is_healthy());

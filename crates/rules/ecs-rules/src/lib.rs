@@ -1,5 +1,7 @@
 //! What ECS decides, as pure functions: validation, deployments, task states.
 
+pub mod account_setting;
+pub mod capacity_provider;
 pub mod capacity_strategy;
 pub mod cluster;
 pub mod deployment;

@@ -2,8 +2,11 @@
 //! (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>).
 
 use api_ecs::types::Tag;
+use ecs_rules::account_setting;
 use names::Scope;
 use wire::{Access, Caller};
+
+use crate::{Ecs, account_settings};
 
 /// An action on a cluster's contents: the resource, and the condition key `ecs:cluster`.
 pub(crate) fn in_cluster(
@@ -36,11 +39,48 @@ pub(crate) fn cluster_of(argument: Option<&str>) -> String {
 
 /// The condition keys of tags that a request brings.
 pub(crate) fn with_request_tags(access: Access, tags: &Option<Vec<Tag>>) -> Access {
-    // One name a key is enough for `aws:TagKeys`; `aws:RequestTag/KEY` needs a name of its own per tag, which comes with
-    // the policy engine that could ask for it.
     tags.iter().flatten().fold(access, |access, tag| {
-        access.condition("aws:TagKeys", tag.key.clone().unwrap_or_default())
+        let key = tag.key.clone().unwrap_or_default();
+        let value = tag.value.clone().unwrap_or_default();
+        access
+            .condition(format!("aws:RequestTag/{key}"), value)
+            .condition("aws:TagKeys", key)
     })
+}
+
+impl Ecs {
+    /// What a request asks for that makes something with tags: besides its own action `ecs:TagResource` on what it makes
+    /// (`*` for ids that are not given yet), unless the account setting tagResourceAuthorization is off
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html>).
+    pub(crate) fn with_tags_of_creation(
+        &self,
+        caller: &Caller,
+        access: Access,
+        create_action: &'static str,
+        created: String,
+        tags: &Option<Vec<Tag>>,
+    ) -> Access {
+        let access = with_request_tags(access, tags);
+        if tags.iter().flatten().next().is_none() || !self.is_tagging_authorized(caller) {
+            return access;
+        }
+        let access = access
+            .also("ecs:TagResource")
+            .resource(created)
+            .condition("ecs:CreateAction", create_action);
+        with_request_tags(access, tags)
+    }
+
+    fn is_tagging_authorized(&self, caller: &Caller) -> bool {
+        let Ok(setting) = account_setting::find(account_setting::TAG_RESOURCE_AUTHORIZATION) else {
+            return true;
+        };
+        let principal = caller.arn();
+        let read = self
+            .store
+            .read(|head| account_settings::effective(head, caller, &principal, setting) != "off");
+        read.head()
+    }
 }
 
 /// The ARN of the task definition that a request means; of a family, all its revisions.

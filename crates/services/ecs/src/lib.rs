@@ -2,6 +2,7 @@
 //! `link` (the server's side of ACS and TCS), `render` (records → API shapes), `usage` (what tasks use of nodes).
 
 mod access;
+mod account_settings;
 mod answer;
 mod archive;
 mod assign;
@@ -82,6 +83,8 @@ impl Ecs {
             .table::<ServiceDeploymentRecord>()
             .table::<AlarmStateRecord>()
             .table::<ClientTokenRecord>()
+            .table::<AccountSettingRecord>()
+            .table::<CapacityProviderRecord>()
             .view::<NodeUsage>()
             .view::<counts::ClusterCounts>()
     }

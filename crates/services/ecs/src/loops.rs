@@ -1,6 +1,7 @@
 //! One file a loop.
 
 mod archive;
+mod delete_definitions;
 mod expire_tokens;
 mod lost_node;
 mod place_waiting;
@@ -65,6 +66,15 @@ impl Ecs {
                 "lost-node",
                 Box::pin(kit::loops::run(
                     lost_node::LostNode(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+            run(
+                "delete-definitions",
+                Box::pin(kit::loops::run(
+                    delete_definitions::DeleteDefinitions(Arc::clone(self)),
                     store.clone(),
                     clock.clone(),
                     shutdown.clone(),

@@ -2,7 +2,9 @@
 //!
 //! One writer per field: where a record has fields of several writers, its module says which.
 
+mod account_setting;
 mod attachment;
+mod capacity_provider;
 mod cluster;
 mod container_instance;
 mod service;
@@ -11,7 +13,9 @@ mod task;
 mod task_definition;
 mod token;
 
+pub use account_setting::AccountSettingRecord;
 pub use attachment::ElasticNetworkInterface;
+pub use capacity_provider::CapacityProviderRecord;
 pub use cluster::{ClusterRecord, ClusterStatus, StrategyItem};
 pub use container_instance::{
     AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,

@@ -1,5 +1,6 @@
 //! Records → API shapes: the one place that knows how the API shows them.
 
+pub(crate) mod capacity_provider;
 pub(crate) mod cluster;
 pub(crate) mod container_instance;
 pub(crate) mod service;

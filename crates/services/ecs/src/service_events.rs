@@ -95,6 +95,13 @@ pub(crate) fn completed(deployment_id: &str) -> String {
     format!("(deployment {deployment_id}) deployment completed.")
 }
 
+/// AWS calls a deployment of its own controller a task set here.
+pub(crate) fn protected(deployment_id: &str) -> String {
+    format!(
+        "was unable to reach steady state because task set ({deployment_id}) was unable to scale in. Reason: The number of protected tasks are more than the desired count of tasks."
+    )
+}
+
 pub(crate) fn impaired() -> String {
     format!("is unable to consistently start tasks successfully. {TROUBLESHOOTING}")
 }

@@ -5,6 +5,7 @@
 mod failures;
 mod make;
 mod pool;
+mod start_on;
 
 use api_ecs::types::{NetworkConfiguration, TaskOverride};
 use clock::UnixMillis;
@@ -19,6 +20,8 @@ use crate::{
     launch::Placing,
     records::{DesiredStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus},
 };
+
+pub(crate) use start_on::{StartedOn, create_on};
 
 /// What a task is made of.
 #[derive(Debug, Clone)]

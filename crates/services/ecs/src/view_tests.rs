@@ -117,6 +117,7 @@ fn task(
         placement: None,
         placing: None,
         reference_id: None,
+        protection_ends_at: None,
         tags: vec![],
         version: 1,
         created_at: UnixMillis::EPOCH,

@@ -11,13 +11,15 @@ use super::TaskView;
 
 /// The order in which tasks are given up: those that do not serve, then from the zone with most tasks, then from the
 /// node with most, then the newest. Balance is kept after each one, so the counts go along. A step costs one look at
-/// each zone, however many tasks there are.
+/// each zone, however many tasks there are. Protected tasks are not given up, but count for the balance.
 pub(super) fn scale_in_order<'a>(tasks: &[&'a TaskView]) -> impl Iterator<Item = &'a TaskView> {
     let mut classes: BTreeMap<Reverse<(bool, bool)>, Vec<&TaskView>> = BTreeMap::new();
     let (mut zones, mut nodes) = (Tally::default(), Tally::default());
     for task in tasks {
-        let class = Reverse((task.is_unhealthy(), !task.is_healthy()));
-        classes.entry(class).or_default().push(task);
+        if !task.protected {
+            let class = Reverse((task.is_unhealthy(), !task.is_healthy()));
+            classes.entry(class).or_default().push(task);
+        }
         *zones.entry(zone_of(task)).or_insert(0) += 1;
         *nodes.entry(node_of(task)).or_insert(0) += 1;
     }

@@ -40,6 +40,7 @@ pub(super) fn task(key: &str, deployment: &str, status: TaskStatus) -> TaskView 
         status,
         stopping: false,
         draining: false,
+        protected: false,
         has_health_check: false,
         unproven: false,
         health: HealthStatus::Unknown,
@@ -60,6 +61,38 @@ pub(super) fn running(prefix: &str, deployment: &str, count: usize) -> Vec<TaskV
             )
         })
         .collect()
+}
+
+#[test]
+fn protected_tasks_stay_when_it_scales_in() {
+    let mut service = view(1, 50, 200);
+    service.tasks = running("t", "new", 4);
+    for (position, task) in service.tasks.iter_mut().enumerate() {
+        task.protected = position != 2;
+    }
+    let planned = plan(&service, UnixMillis(0));
+    let stopped: Vec<&str> = planned.stop.iter().map(|stop| stop.key.as_str()).collect();
+    assert_eq!(stopped, ["t2"]);
+    assert!(planned.waits_for.contains(&Wait::ProtectedTasks));
+    assert!(!planned.steady);
+    // As many as are desired: the others go, and nothing waits.
+    service.desired_count = 3;
+    let planned = plan(&service, UnixMillis(0));
+    assert_eq!(planned.stop.len(), 1);
+    assert!(!planned.waits_for.contains(&Wait::ProtectedTasks));
+}
+
+#[test]
+fn a_deployment_leaves_protected_tasks_to_the_end() {
+    let mut service = view(2, 0, 200);
+    service.deployments.push(deployment("old"));
+    service.tasks = running("o", "old", 2);
+    service.tasks.extend(running("n", "new", 2));
+    service.tasks[0].protected = true;
+    let planned = plan(&service, UnixMillis(0));
+    let stopped: Vec<&str> = planned.stop.iter().map(|stop| stop.key.as_str()).collect();
+    assert_eq!(stopped, ["o1"]);
+    assert!(planned.drop_deployments.is_empty());
 }
 
 pub(super) fn unhealthy(key: &str) -> TaskView {

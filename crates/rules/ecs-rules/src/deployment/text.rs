@@ -68,6 +68,7 @@ impl fmt::Display for Wait {
                 write!(formatter, "the next step of traffic, at {until:?}")
             }
             Self::Percentages => formatter.write_str("minimumHealthyPercent and maximumPercent"),
+            Self::ProtectedTasks => formatter.write_str("the protection of its tasks"),
             Self::Paced { short_runs } => {
                 write!(formatter, "{short_runs} tasks in a row ended at once")
             }

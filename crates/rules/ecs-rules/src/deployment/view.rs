@@ -51,6 +51,8 @@ pub struct TaskView {
     pub stopping: bool,
     /// Its node is DRAINING: it is to be replaced elsewhere.
     pub draining: bool,
+    /// Against scaling in and being replaced (UpdateTaskProtection).
+    pub protected: bool,
     pub has_health_check: bool,
     /// It has no health check, and did not run long enough yet to count as healthy: [`proven_at`] says when it does.
     pub unproven: bool,

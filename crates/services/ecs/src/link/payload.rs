@@ -1,7 +1,8 @@
 //! A task's record → what its node is told.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use api_ecs::types::{ContainerDefinition, TaskDefinition};
 use link::{
     acs,
     render::{NetworkInterface, TaskRenderInput, render_task},
@@ -10,6 +11,7 @@ use names::Scope;
 use state::Head;
 
 use crate::{
+    account_settings,
     records::{SubnetRecord, TaskDefinitionRecord, TaskRecord},
     render,
 };
@@ -46,8 +48,9 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
             private_dns_name: private_dns_name.as_deref(),
             domain_name_servers: &[],
         });
+    let definition = with_log_mode(head, task, &definition.definition);
     Some(render_task(&TaskRenderInput {
-        definition: &definition.definition,
+        definition: &definition,
         overrides: task.overrides.as_deref(),
         account: &task.account,
         region: &task.region,
@@ -60,6 +63,33 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
         container_arns: &container_arns,
         network_interface,
     }))
+}
+
+/// A log driver without a `mode` gets the account's default one.
+fn with_log_mode<'a>(
+    head: &Head,
+    task: &TaskRecord,
+    definition: &'a TaskDefinition,
+) -> Cow<'a, TaskDefinition> {
+    let lacks_mode = |container: &ContainerDefinition| {
+        let log = container.log_configuration.as_ref();
+        log.is_some_and(|log| !log.options.iter().flatten().any(|(name, _)| name == "mode"))
+    };
+    let mut containers = definition.container_definitions.iter().flatten();
+    if !containers.any(lacks_mode) {
+        return Cow::Borrowed(definition);
+    }
+    let mode = account_settings::default_log_driver_mode(head, &task.account, &task.region);
+    let mut definition = definition.clone();
+    for container in definition.container_definitions.iter_mut().flatten() {
+        if lacks_mode(container)
+            && let Some(log) = &mut container.log_configuration
+        {
+            let options = log.options.get_or_insert_default();
+            options.insert("mode".into(), mode.clone());
+        }
+    }
+    Cow::Owned(definition)
 }
 
 /// The subnet's first address, with the subnet's prefix length.

@@ -128,7 +128,14 @@ impl Loop for ServiceScheduler {
             && let Some(task) = after.or(before)
             && let Some(service) = &task.service
         {
-            let seen = |task: &TaskRecord| (task.last_status, task.desired_status, task.health);
+            let seen = |task: &TaskRecord| {
+                (
+                    task.last_status,
+                    task.desired_status,
+                    task.health,
+                    task.protection_ends_at,
+                )
+            };
             if before.map(seen) != after.map(seen) {
                 let key =
                     ServiceRecord::key_of(&task.account, &task.region, &task.cluster, service);

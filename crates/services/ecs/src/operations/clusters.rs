@@ -9,6 +9,7 @@ use ecs_rules::{
 use state::{Head, Record};
 use wire::{Access, Caller, Error};
 
+use super::capacity_providers;
 use crate::{
     access::scope_of,
     counts::{ClusterCounts, Counts},
@@ -34,19 +35,30 @@ pub(super) fn required(cluster: Option<&str>) -> Result<&str, Error> {
         .ok_or_else(|| errors::invalid_parameter_exception("Cluster should not be null or empty."))
 }
 
-pub(super) fn provider_exists(name: &str) -> bool {
-    FARGATE_PROVIDERS.contains(&name)
+pub(super) fn provider_exists(head: &Head, caller: &Caller, name: &str) -> bool {
+    FARGATE_PROVIDERS.contains(&name) || capacity_providers::find(head, caller, name).is_some()
+}
+
+/// The short names of a request that may also name providers by their ARNs.
+pub(super) fn provider_names(asked: Vec<String>) -> Vec<String> {
+    let names = asked.iter().map(|name| capacity_providers::short(name));
+    names.map(str::to_owned).collect()
 }
 
 /// A default strategy, checked against the cluster's providers.
 pub(super) fn strategy(
+    head: &Head,
+    caller: &Caller,
     items: Vec<CapacityProviderStrategyItem>,
     providers: &[String],
 ) -> Result<Vec<StrategyItem>, Refusal> {
     let items: Vec<StrategyItem> = items
         .into_iter()
         .map(|item| StrategyItem {
-            capacity_provider: item.capacity_provider.unwrap_or_default(),
+            capacity_provider: capacity_providers::short(
+                item.capacity_provider.as_deref().unwrap_or_default(),
+            )
+            .to_owned(),
             weight: item.weight.unwrap_or(0),
             base: item.base.unwrap_or(0),
         })
@@ -60,7 +72,8 @@ pub(super) fn strategy(
         })
         .collect();
     let is_associated = |name: &str| providers.iter().any(|provider| provider == name);
-    capacity_strategy::validate(&rule_items, provider_exists, is_associated)
+    let exists = |name: &str| provider_exists(head, caller, name);
+    capacity_strategy::validate(&rule_items, exists, is_associated)
         .map_err(|error| Refusal::invalid_parameter(error.to_string()))?;
     Ok(items)
 }

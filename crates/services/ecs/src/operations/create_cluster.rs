@@ -4,22 +4,22 @@ use api_ecs::{
     types::{CreateClusterRequest, CreateClusterResponse},
 };
 use ecs_rules::cluster;
+use state::Head;
 use wire::{Access, Caller, Error, Handle, Stored};
 
 use super::clusters;
 use crate::{
-    Ecs,
-    access::with_request_tags,
-    lookup,
+    Ecs, access, lookup,
     records::{ClusterRecord, ClusterStatus},
     render::{self, tags},
 };
 
 impl Handle<CreateCluster> for Ecs {
     fn access(&self, caller: &Caller, input: &CreateClusterRequest) -> Access {
-        let access =
-            clusters::on_cluster("ecs:CreateCluster", caller, input.cluster_name.as_deref());
-        with_request_tags(access, &input.tags)
+        let name = access::cluster_of(input.cluster_name.as_deref());
+        let access = clusters::on_cluster("ecs:CreateCluster", caller, Some(&name));
+        let arn = access::scope_of(caller).cluster(&name);
+        self.with_tags_of_creation(caller, access, "CreateCluster", arn, &input.tags)
     }
 
     /// The same request again gives the same cluster; a deleted one's name can be taken again.
@@ -28,9 +28,9 @@ impl Handle<CreateCluster> for Ecs {
         caller: &Caller,
         input: CreateClusterRequest,
     ) -> Result<CreateClusterResponse, Error> {
-        let wanted = self.cluster_of(caller, input.clone())?;
         let cluster = self
             .transact(|tx| {
+                let wanted = self.cluster_of(tx, caller, input.clone())?;
                 let known = lookup::cluster_record(tx, caller, &wanted.name);
                 if let Some(known) = known.filter(|known| known.status == ClusterStatus::Active) {
                     if !is_same(&known, &wanted, &input) {
@@ -56,6 +56,7 @@ impl Handle<CreateCluster> for Ecs {
 impl Ecs {
     fn cluster_of(
         &self,
+        head: &Head,
         caller: &Caller,
         input: CreateClusterRequest,
     ) -> Result<ClusterRecord, Error> {
@@ -70,8 +71,8 @@ impl Ecs {
         }
         let settings = cluster::settings(&[], input.settings)?;
         let capacity_providers = cluster::capacity_providers(
-            input.capacity_providers.unwrap_or_default(),
-            clusters::provider_exists,
+            clusters::provider_names(input.capacity_providers.unwrap_or_default()),
+            |name| clusters::provider_exists(head, caller, name),
         )?;
         let strategy = input.default_capacity_provider_strategy.unwrap_or_default();
         Ok(ClusterRecord {
@@ -82,7 +83,12 @@ impl Ecs {
             settings: settings.into_iter().map(Stored).collect(),
             configuration: input.configuration.map(Stored),
             service_connect_defaults: None,
-            default_capacity_provider_strategy: clusters::strategy(strategy, &capacity_providers)?,
+            default_capacity_provider_strategy: clusters::strategy(
+                head,
+                caller,
+                strategy,
+                &capacity_providers,
+            )?,
             capacity_providers,
             tags: tags::parse(input.tags)?,
             created_at: self.clock.now(),

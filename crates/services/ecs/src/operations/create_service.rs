@@ -49,7 +49,9 @@ impl Handle<CreateService> for Ecs {
             .condition("ecs:enable-execute-command", exec.to_string())
             .condition("ecs:enable-ecs-managed-tags", managed_tags.to_string());
         access = services::with_network(access, input.network_configuration.as_ref());
-        access::with_request_tags(access, &input.tags)
+        let name = input.service_name.as_deref().unwrap_or_default();
+        let service = scope.service(&access::cluster_of(input.cluster.as_deref()), name);
+        self.with_tags_of_creation(caller, access, "CreateService", service, &input.tags)
     }
 
     async fn handle(

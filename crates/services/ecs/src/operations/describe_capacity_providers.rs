@@ -1,16 +1,18 @@
+use std::collections::BTreeMap;
+
 use api_ecs::{
     operations::DescribeCapacityProviders,
     types::{
-        CapacityProvider, CapacityProviderField, CapacityProviderStatus, CapacityProviderType,
-        DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse,
+        CapacityProviderField, DescribeCapacityProvidersRequest, DescribeCapacityProvidersResponse,
     },
 };
 use ecs_rules::cluster::FARGATE_PROVIDERS;
 use kit::paginate;
-use names::{Arn, Scope};
+use state::Head;
 use wire::{Access, Caller, Error, Handle};
 
-use crate::{Ecs, access::scope_of, lookup, render};
+use super::capacity_providers::{arn_of, short};
+use crate::{Ecs, access::scope_of, lookup, records::CapacityProviderRecord, render};
 
 /// DescribeCapacityProviders gives this many at once.
 const PAGE_ITEMS: usize = 10;
@@ -25,7 +27,6 @@ impl Handle<DescribeCapacityProviders> for Ecs {
         access.resources(named.iter().map(|name| arn_of(&scope_of(caller), name)))
     }
 
-    /// FARGATE and FARGATE_SPOT, which nobody made and nobody can delete.
     async fn handle(
         &self,
         caller: &Caller,
@@ -46,56 +47,42 @@ impl Handle<DescribeCapacityProviders> for Ecs {
         {
             None => None,
             Some(cluster) => {
-                let find = |head: &state::Head| lookup::cluster(head, caller, Some(cluster));
+                let find = |head: &Head| lookup::cluster(head, caller, Some(cluster));
                 Some(self.look(find).await?.capacity_providers.clone())
             }
         };
-        let named = input.capacity_providers.unwrap_or_default();
-        let exists = |name: &str| {
-            let is_associated =
-                |providers: &Vec<String>| providers.iter().any(|provider| provider == name);
-            FARGATE_PROVIDERS.contains(&name) && associated.as_ref().is_none_or(is_associated)
+        let with_tags = include.contains(&CapacityProviderField::TAGS);
+        let made = |head: &Head| {
+            let records = head.scan::<CapacityProviderRecord>(&scope.key_prefix());
+            records
+                .map(|record| {
+                    let rendered = render::capacity_provider::render(record, with_tags);
+                    (record.name.clone(), rendered)
+                })
+                .collect::<BTreeMap<_, _>>()
         };
-        let mut wanted: Vec<String> = FARGATE_PROVIDERS.map(String::from).to_vec();
+        let mut all = self.look(|head| Ok(made(head))).await?;
+        for name in FARGATE_PROVIDERS {
+            all.insert(
+                name.to_owned(),
+                render::capacity_provider::fargate(&scope, name),
+            );
+        }
+        if let Some(associated) = associated {
+            all.retain(|name, _| associated.contains(name));
+        }
+        let named = input.capacity_providers.unwrap_or_default();
         let mut failures = Vec::new();
         if !named.is_empty() {
-            let missing = named.iter().filter(|name| !exists(short(name)));
+            let missing = named.iter().filter(|name| !all.contains_key(short(name)));
             failures.extend(missing.map(|name| render::missing(arn_of(&scope, name))));
-            wanted.retain(|known| named.iter().any(|name| short(name) == known));
+            all.retain(|known, _| named.iter().any(|name| short(name) == known));
         }
-        wanted.retain(|name| exists(name));
-        let (names, next_token) = paginate(&page, wanted.into_iter(), |name| name.clone());
+        let (found, next_token) = paginate(&page, all.into_iter(), |(name, _)| name.clone());
         Ok(DescribeCapacityProvidersResponse {
-            capacity_providers: Some(
-                names
-                    .into_iter()
-                    .map(|name| provider(&scope, name))
-                    .collect(),
-            ),
+            capacity_providers: Some(found.into_iter().map(|(_, provider)| provider).collect()),
             failures: Some(failures),
             next_token,
         })
     }
-}
-
-fn provider(scope: &Scope, name: String) -> CapacityProvider {
-    CapacityProvider {
-        capacity_provider_arn: Some(scope.capacity_provider(&name)),
-        status: Some(CapacityProviderStatus::ACTIVE),
-        r#type: Some(CapacityProviderType::from(name.as_str())),
-        name: Some(name),
-        tags: Some(vec![]),
-        ..CapacityProvider::default()
-    }
-}
-
-fn short(argument: &str) -> &str {
-    argument.rsplit_once('/').map_or(argument, |(_, name)| name)
-}
-
-fn arn_of(scope: &Scope, argument: &str) -> String {
-    if Arn::is_arn(argument) {
-        return argument.to_owned();
-    }
-    scope.capacity_provider(argument)
 }

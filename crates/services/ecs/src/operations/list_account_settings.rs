@@ -1,36 +1,21 @@
 use api_ecs::{
     errors,
     operations::ListAccountSettings,
-    types::{
-        ListAccountSettingsRequest, ListAccountSettingsResponse, Setting, SettingName, SettingType,
-    },
+    types::{ListAccountSettingsRequest, ListAccountSettingsResponse},
 };
+use ecs_rules::account_setting;
 use kit::paginate;
 use limits::LIST_PAGE_ITEMS;
 use wire::{Access, Caller, Error, Handle};
 
-use crate::{Ecs, lookup};
-
-/// How Gantry behaves, in the words of the settings. Settings about what Gantry does not have at all (retirement of
-/// Fargate tasks, event windows) are left out: any value would be made up.
-const EFFECTIVE: [(SettingName, &str); 9] = [
-    (SettingName::AWSVPC_TRUNKING, "disabled"),
-    (SettingName::CONTAINER_INSIGHTS, "disabled"),
-    (SettingName::CONTAINER_INSTANCE_LONG_ARN_FORMAT, "enabled"),
-    (SettingName::DEFAULT_LOG_DRIVER_MODE, "non-blocking"),
-    (SettingName::FARGATE_FIPS_MODE, "disabled"),
-    (SettingName::GUARD_DUTY_ACTIVATE, "off"),
-    (SettingName::SERVICE_LONG_ARN_FORMAT, "enabled"),
-    (SettingName::TAG_RESOURCE_AUTHORIZATION, "off"),
-    (SettingName::TASK_LONG_ARN_FORMAT, "enabled"),
-];
+use crate::{Ecs, account_settings, lookup};
 
 impl Handle<ListAccountSettings> for Ecs {
     fn access(&self, _caller: &Caller, _input: &ListAccountSettingsRequest) -> Access {
         Access::action("ecs:ListAccountSettings").resource("*")
     }
 
-    /// Nobody can change a setting yet, so only the effective ones are there.
+    /// What was set for the principal; with `effectiveSettings` what holds for it.
     async fn handle(
         &self,
         caller: &Caller,
@@ -47,28 +32,37 @@ impl Handle<ListAccountSettings> for Ecs {
                 "A setting name must be specified together with a value.",
             ));
         }
-        if let Some(name) = &input.name
-            && !SettingName::VALUES.contains(&name.as_str())
-        {
-            return Err(errors::invalid_parameter_exception(format!(
-                "Invalid setting name: '{name}'."
-            )));
-        }
-        let principal = input.principal_arn.unwrap_or_else(|| caller.arn());
-        let wanted = EFFECTIVE
-            .iter()
-            .filter(|_| input.effective_settings == Some(true))
-            .filter(|(name, _)| input.name.as_ref().is_none_or(|asked| asked == name))
-            .filter(|(_, value)| input.value.as_ref().is_none_or(|asked| asked == value));
-        let (settings, next_token) = paginate(&page, wanted, |(name, _)| name.to_string());
-        let render = |(name, value): &(SettingName, &str)| Setting {
-            name: Some(name.clone()),
-            value: Some((*value).to_owned()),
-            principal_arn: Some(principal.clone()),
-            r#type: Some(SettingType::USER),
-        };
+        let name = input.name.as_ref().map(|name| name.as_str());
+        let name = name.map(account_setting::find).transpose()?;
+        let principal = account_settings::principal(caller, input.principal_arn.as_deref())?;
+        let wants_effective = input.effective_settings == Some(true);
+        let found: Vec<_> = self
+            .look(|head| {
+                let settings = account_setting::ALL
+                    .iter()
+                    .filter(|setting| name.is_none_or(|name| name == *setting));
+                let valued = settings.filter_map(|setting| {
+                    let value = match wants_effective {
+                        true => Some(account_settings::effective(
+                            head, caller, &principal, setting,
+                        )),
+                        false => account_settings::own(head, caller, &principal, setting),
+                    };
+                    Some((setting, value?))
+                });
+                Ok(valued
+                    .filter(|(_, value)| input.value.as_ref().is_none_or(|asked| asked == value))
+                    .collect())
+            })
+            .await?;
+        let (settings, next_token) = paginate(&page, found.into_iter(), |(setting, _)| {
+            setting.name.to_owned()
+        });
+        let settings = settings
+            .into_iter()
+            .map(|(setting, value)| account_settings::render(setting, value, principal.clone()));
         Ok(ListAccountSettingsResponse {
-            settings: Some(settings.into_iter().map(render).collect()),
+            settings: Some(settings.collect()),
             next_token,
         })
     }

@@ -5,9 +5,15 @@ use api_ecs::{
 };
 use kit::paginate;
 use limits::LIST_PAGE_ITEMS;
+use state::Record;
 use wire::{Access, Caller, Error, Handle};
 
-use crate::{Ecs, access::scope_of, lookup, records::FamilyRecord};
+use crate::{
+    Ecs,
+    access::scope_of,
+    lookup,
+    records::{FamilyRecord, TaskDefinitionRecord},
+};
 
 impl Handle<ListTaskDefinitionFamilies> for Ecs {
     fn access(&self, _caller: &Caller, _input: &ListTaskDefinitionFamiliesRequest) -> Access {
@@ -43,6 +49,11 @@ impl Handle<ListTaskDefinitionFamilies> for Ecs {
             .look(|head| {
                 let families = head
                     .scan::<FamilyRecord>(&prefix)
+                    // A family whose revisions were all deleted is not shown, although its numbers go on.
+                    .filter(|record| {
+                        let prefix = format!("{}/", record.key());
+                        head.scan::<TaskDefinitionRecord>(&prefix).next().is_some()
+                    })
                     .filter(|record| {
                         wanted_active.is_none_or(|active| {
                             lookup::latest_active(head, caller, &record.family).is_some() == active

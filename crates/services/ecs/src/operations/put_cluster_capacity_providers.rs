@@ -37,11 +37,13 @@ impl Handle<PutClusterCapacityProviders> for Ecs {
                 "CapacityProviders and DefaultCapacityProviderStrategy should not be null.",
             ));
         };
-        let providers = cluster::capacity_providers(providers, clusters::provider_exists)?;
-        let strategy = clusters::strategy(strategy, &providers)?;
+        let providers = clusters::provider_names(providers);
         let cluster = self
             .transact(|tx| {
                 let known = lookup::cluster(tx, caller, Some(argument))?;
+                let exists = |name: &str| clusters::provider_exists(tx, caller, name);
+                let providers = cluster::capacity_providers(providers, exists)?;
+                let strategy = clusters::strategy(tx, caller, strategy, &providers)?;
                 let removed = known.capacity_providers.iter().find(|provider| {
                     !providers.contains(provider) && is_in_use(tx, &known, provider)
                 });

@@ -2,8 +2,9 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateServiceRequest, DeploymentConfiguration, DeploymentLifecycleHook, ListTasksRequest,
-    RunTaskRequest, UpdateServiceRequest,
+    CreateCapacityProviderRequest, CreateServiceRequest, DeploymentConfiguration,
+    DeploymentLifecycleHook, ListTasksRequest, RunTaskRequest, StartTaskRequest,
+    UpdateCapacityProviderRequest, UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -28,6 +29,34 @@ pub(crate) const RUN_TASK: &[Refused<RunTaskRequest>] = &[
         asks: |input| input.volume_configurations.iter().flatten().count() > 0,
     },
 ];
+
+// coverage: StartTask
+pub(crate) const START_TASK: &[Refused<StartTaskRequest>] = &[
+    Refused {
+        path: "enableExecuteCommand",
+        why: "ECS Exec is not built",
+        asks: |input| input.enable_execute_command == Some(true),
+    },
+    Refused {
+        path: "volumeConfigurations",
+        why: "Gantry has no EBS",
+        asks: |input| input.volume_configurations.iter().flatten().count() > 0,
+    },
+];
+
+// coverage: CreateCapacityProvider
+pub(crate) const CREATE_CAPACITY_PROVIDER: &[Refused<CreateCapacityProviderRequest>] = &[Refused {
+    path: "managedInstancesProvider",
+    why: "Gantry has no Managed Instances",
+    asks: |input| input.managed_instances_provider.is_some(),
+}];
+
+// coverage: UpdateCapacityProvider
+pub(crate) const UPDATE_CAPACITY_PROVIDER: &[Refused<UpdateCapacityProviderRequest>] = &[Refused {
+    path: "managedInstancesProvider",
+    why: "Gantry has no Managed Instances",
+    asks: |input| input.managed_instances_provider.is_some(),
+}];
 
 // coverage: ListTasks
 pub(crate) const LIST_TASKS: &[Refused<ListTasksRequest>] = &[Refused {

@@ -13,7 +13,7 @@ use wire::{Access, Caller, Error, Handle, Principal};
 use super::container_instances;
 use crate::{
     Ecs,
-    access::{in_cluster, with_request_tags},
+    access::{cluster_of, in_cluster, scope_of},
     answer::Refusal,
     lookup,
     records::{
@@ -38,7 +38,14 @@ impl Handle<RegisterContainerInstance> for Ecs {
             cluster,
             |scope, cluster| scope.cluster(cluster),
         );
-        with_request_tags(access, &input.tags)
+        let instances = scope_of(caller).container_instance(&cluster_of(cluster), "*");
+        self.with_tags_of_creation(
+            caller,
+            access,
+            "RegisterContainerInstance",
+            instances,
+            &input.tags,
+        )
     }
 
     /// The signature says which node it is, so the identity document of EC2 instances, which Amazon's agent sends when it

@@ -9,7 +9,7 @@ use wire::{Access, Caller, Error, Handle, Stored};
 
 use crate::{
     Ecs,
-    access::{scope_of, with_request_tags},
+    access::scope_of,
     launch,
     records::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus},
     render::{self, tags},
@@ -19,8 +19,14 @@ impl Handle<RegisterTaskDefinition> for Ecs {
     fn access(&self, caller: &Caller, input: &RegisterTaskDefinitionRequest) -> Access {
         let family = input.family.as_deref().unwrap_or_default();
         let resource = scope_of(caller).arn("ecs", &format!("task-definition/{family}:*"));
-        let access = Access::action("ecs:RegisterTaskDefinition").resource(resource);
-        with_request_tags(access, &input.tags)
+        let access = Access::action("ecs:RegisterTaskDefinition").resource(resource.clone());
+        self.with_tags_of_creation(
+            caller,
+            access,
+            "RegisterTaskDefinition",
+            resource,
+            &input.tags,
+        )
     }
 
     async fn handle(

@@ -29,7 +29,7 @@ use crate::{
     lookup,
     records::{ClusterRecord, Tags, TaskDefinitionRecord, TaskDefinitionStatus, TaskRecord},
     render,
-    tasks::{self, Creation, NewTask, NoRoom},
+    tasks::{self, Creation, Launch, NewTask, NoRoom},
 };
 
 impl Handle<operations::RunTask> for Ecs {
@@ -48,7 +48,9 @@ impl Handle<operations::RunTask> for Ecs {
         }
         let exec = input.enable_execute_command.unwrap_or_default();
         access = access.condition("ecs:enable-execute-command", exec.to_string());
-        access::with_request_tags(access, &input.tags)
+        let cluster = access::cluster_of(input.cluster.as_deref());
+        let tasks = access::scope_of(caller).task(&cluster, "*");
+        self.with_tags_of_creation(caller, access, "RunTask", tasks, &input.tags)
     }
 
     async fn handle(
@@ -98,9 +100,9 @@ enum Outcome {
 }
 
 /// A request that was checked: everything it names is there.
-struct Request<'a> {
-    caller: &'a Caller,
-    cluster: Arc<ClusterRecord>,
+pub(super) struct Request<'a> {
+    pub caller: &'a Caller,
+    pub cluster: Arc<ClusterRecord>,
     definition: Arc<TaskDefinitionRecord>,
     plan: Plan,
     platform_version: Option<String>,
@@ -112,7 +114,11 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    fn check(head: &Head, caller: &'a Caller, input: &'a RunTaskRequest) -> Result<Self, Refusal> {
+    pub fn check(
+        head: &Head,
+        caller: &'a Caller,
+        input: &'a RunTaskRequest,
+    ) -> Result<Self, Refusal> {
         let cluster = lookup::cluster(head, caller, input.cluster.as_deref())?;
         let definition = definition(head, caller, input.task_definition.as_deref())?;
         let count = input.count.unwrap_or(1);
@@ -163,6 +169,27 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// What one of its tasks is made of.
+    pub fn new_task(&self, launch: Launch) -> NewTask<'_> {
+        NewTask {
+            account: &self.caller.account,
+            region: &self.caller.region,
+            cluster: &self.cluster.name,
+            definition: &self.definition,
+            launch,
+            group: self.group(),
+            service: None,
+            deployment_id: None,
+            started_by: self.input.started_by.clone(),
+            network_configuration: self.input.network_configuration.clone().map(Stored),
+            overrides: self.overrides.clone().map(Stored),
+            placing: self.placing.clone(),
+            enable_execute_command: false,
+            reference_id: self.input.reference_id.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+
     fn group(&self) -> String {
         let own = self.input.group.clone().filter(|group| !group.is_empty());
         own.unwrap_or_else(|| format!("family:{}", self.definition.family))
@@ -188,23 +215,7 @@ impl Ecs {
             if let Some(provider) = &launch.capacity_provider {
                 *on_provider.entry(provider.clone()).or_default() += 1;
             }
-            let new = NewTask {
-                account: &request.caller.account,
-                region: &request.caller.region,
-                cluster: &request.cluster.name,
-                definition: &request.definition,
-                launch,
-                group: request.group(),
-                service: None,
-                deployment_id: None,
-                started_by: request.input.started_by.clone(),
-                network_configuration: request.input.network_configuration.clone().map(Stored),
-                overrides: request.overrides.clone().map(Stored),
-                placing: request.placing.clone(),
-                enable_execute_command: false,
-                reference_id: request.input.reference_id.clone(),
-                tags: request.tags.clone(),
-            };
+            let new = request.new_task(launch);
             match tasks::create(self, tx, &new)? {
                 Creation::Placed(task) | Creation::Waiting(task) => made.push(task),
                 Creation::NoRoom(no_room) => {

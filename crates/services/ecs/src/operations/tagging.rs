@@ -9,8 +9,8 @@ use crate::{
     answer::Refusal,
     lookup,
     records::{
-        Capacity, ClusterRecord, ContainerInstanceRecord, ServiceRecord, Tags,
-        TaskDefinitionRecord, TaskRecord,
+        Capacity, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, ServiceRecord,
+        Tags, TaskDefinitionRecord, TaskRecord,
     },
 };
 
@@ -21,8 +21,9 @@ pub(super) enum Tagged {
     Task(String),
     TaskDefinition(String),
     ContainerInstance(String),
+    CapacityProvider(String),
     /// FARGATE and FARGATE_SPOT: they have none and get none.
-    CapacityProvider,
+    FargateProvider,
 }
 
 pub(super) fn access(action: &'static str, arn: &Option<String>) -> Access {
@@ -80,9 +81,12 @@ pub(super) fn find(head: &Head, caller: &Caller, text: &str) -> Result<Tagged, E
             Ok(Tagged::TaskDefinition(state::Record::key(&*record)))
         }
         "capacity-provider" if ecs_rules::cluster::FARGATE_PROVIDERS.contains(&rest) => {
-            Ok(Tagged::CapacityProvider)
+            Ok(Tagged::FargateProvider)
         }
-        "capacity-provider" => Err(not_found()),
+        "capacity-provider" => {
+            let key = CapacityProviderRecord::key_of(account, region, rest);
+            exists::<CapacityProviderRecord>(head, &key).map(|()| Tagged::CapacityProvider(key))
+        }
         _ => Err(malformed()),
     }
 }
@@ -104,7 +108,10 @@ pub(super) fn read(head: &Head, tagged: &Tagged) -> Tags {
         Tagged::ContainerInstance(key) => head
             .get::<ContainerInstanceRecord>(key)
             .map(|record| record.tags.clone()),
-        Tagged::CapacityProvider => None,
+        Tagged::CapacityProvider(key) => head
+            .get::<CapacityProviderRecord>(key)
+            .map(|record| record.tags.clone()),
+        Tagged::FargateProvider => None,
     };
     tags.unwrap_or_default()
 }
@@ -124,7 +131,10 @@ pub(super) fn write(tx: &mut Tx<'_>, tagged: &Tagged, tags: Tags) -> Result<(), 
             record.tags = tags;
             record.version += 1;
         }),
-        Tagged::CapacityProvider => {
+        Tagged::CapacityProvider(key) => {
+            tx.update::<CapacityProviderRecord>(key, |record| record.tags = tags)
+        }
+        Tagged::FargateProvider => {
             return Err(errors::invalid_parameter_exception(
                 "The FARGATE and FARGATE_SPOT capacity providers cannot be tagged.",
             )

@@ -59,6 +59,9 @@ pub struct TaskRecord {
     pub placing: Option<Box<PlacingRecord>>,
     /// RunTask's `referenceId`, kept for whoever asks later.
     pub reference_id: Option<String>,
+    /// Until when scaling in and deployments leave it alone; UpdateTaskProtection writes it.
+    #[serde(default)]
+    pub protection_ends_at: Option<UnixMillis>,
     pub tags: Tags,
     pub version: i64,
     pub created_at: UnixMillis,
@@ -122,6 +125,11 @@ impl TaskRecord {
 
     pub fn arn(&self) -> String {
         names::Scope::new(&self.account, &self.region).task(&self.cluster, &self.id)
+    }
+
+    /// When its scale-in protection ends, if it has one now.
+    pub fn protected_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        self.protection_ends_at.filter(|end| *end > now)
     }
 
     pub fn task_definition_arn(&self) -> String {

@@ -57,7 +57,14 @@ impl Record for TaskDefinitionRecord {
     }
 
     fn indexes() -> &'static [Index<Self>] {
-        &[]
+        // Those that a loop has to look after.
+        &[Index {
+            name: "by_work",
+            keys: |record| match record.status {
+                TaskDefinitionStatus::DeleteInProgress => vec!["doomed".into()],
+                TaskDefinitionStatus::Active | TaskDefinitionStatus::Inactive => vec![],
+            },
+        }]
     }
 }
 

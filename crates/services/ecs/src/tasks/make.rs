@@ -67,6 +67,7 @@ pub(super) fn record(ecs: &Ecs, new: &NewTask<'_>) -> TaskRecord {
         placement: None,
         placing: new.placing.record(),
         reference_id: new.reference_id.clone(),
+        protection_ends_at: None,
         tags: new.tags.clone(),
         version: 1,
         created_at: ecs.clock.now(),

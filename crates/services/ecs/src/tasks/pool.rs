@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use placement::{Filter, MemberOf, Need, Placement, Strategy};
+use placement::{Explanation, Filter, MemberOf, Need, Placement, Strategy};
 use state::{Head, Tx};
 
 use crate::{
@@ -58,6 +58,18 @@ impl Wanted {
 
     pub fn node(&self, tx: &Tx<'_>, id: &str) -> Option<Arc<ContainerInstanceRecord>> {
         tx.get::<ContainerInstanceRecord>(&format!("{}/{id}", self.pool))
+    }
+
+    /// Whether one node takes the task.
+    pub fn check(&self, head: &Head, id: &str) -> Result<Explanation, Filter> {
+        let index = head.view::<NodeUsage>().index();
+        let Some(node) = index.node(&self.pool, id) else {
+            return Err(Filter::Inactive);
+        };
+        match placement::refusal(node, &self.need) {
+            Some(refusal) => Err(refusal.filter),
+            None => Ok(placement::place([node], &self.need, &[], 0).explanation),
+        }
     }
 
     /// The nodes that do not take the task, at most so many, with the reason of each.

@@ -42,6 +42,7 @@ fn task(id: u8) -> TaskRecord {
         placement: None,
         placing: None,
         reference_id: None,
+        protection_ends_at: None,
         tags: vec![],
         version: 1,
         created_at: UnixMillis(0),

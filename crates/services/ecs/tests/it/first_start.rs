@@ -51,29 +51,3 @@ async fn a_deleted_default_cluster_stays_deleted() {
         Some("INACTIVE")
     );
 }
-
-#[tokio::test]
-async fn settings_say_how_gantry_behaves() {
-    let world = World::new().await;
-    let list = |name: Option<&str>, effective: bool| ListAccountSettingsRequest {
-        name: name.map(Into::into),
-        effective_settings: Some(effective),
-        ..ListAccountSettingsRequest::default()
-    };
-    let answer = world
-        .call::<op::ListAccountSettings>(list(Some("taskLongArnFormat"), true))
-        .await
-        .unwrap();
-    let settings = answer.settings.unwrap();
-    assert_eq!(settings.len(), 1);
-    assert_eq!(settings[0].value.as_deref(), Some("enabled"));
-    let own = world
-        .call::<op::ListAccountSettings>(list(None, false))
-        .await
-        .unwrap();
-    assert_eq!(own.settings, Some(vec![]));
-    let unknown = world
-        .call::<op::ListAccountSettings>(list(Some("colour"), true))
-        .await;
-    assert_eq!(unknown.unwrap_err().code, "InvalidParameterException");
-}

@@ -2,14 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod access;
+mod account_settings;
 mod attributes;
+mod capacity_providers;
 mod clusters;
 mod container_instances;
+mod delete_definitions;
 mod first_start;
 mod placement;
 mod run_task;
 mod services;
+mod start_task;
 mod tags;
 mod task_definitions;
 mod task_life;
+mod task_protection;
 mod world;

@@ -2,6 +2,7 @@
 
 mod deployments;
 mod nodes;
+mod protection;
 mod requests;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -73,6 +73,12 @@ pub(super) fn act(
     if plan.waits_for.contains(&Wait::Percentages) && service.deployments.len() > 1 {
         events::add_once(ecs, tx, service, events::BLOCKED);
     }
+    if plan.waits_for.contains(&Wait::ProtectedTasks)
+        && let Some(primary) = service.primary()
+    {
+        let text = events::protected(&primary.id);
+        events::add_once(ecs, tx, service, &text);
+    }
     if look.is_newly_impaired(service) {
         events::add(ecs, tx, service, &events::impaired());
         if let Some(primary) = service.primary_mut() {

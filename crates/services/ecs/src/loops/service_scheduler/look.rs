@@ -54,7 +54,10 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
             let unproven =
                 is_watched && !view.has_health_check && proven.is_none_or(|proven| proven > now);
             times.extend(proven.filter(|_| unproven && !view.stopping));
+            let protected_until = task.protected_until(now);
+            times.extend(protected_until);
             TaskView {
+                protected: protected_until.is_some(),
                 draining: is_on_draining_node(head, task),
                 unproven,
                 ..view
@@ -168,12 +171,14 @@ fn minutes(count: Option<i32>) -> Duration {
 impl Look {
     /// Whether anything is to be written.
     pub fn asks_for_work(&self, service: &ServiceRecord, now: UnixMillis) -> bool {
-        let is_blocked = self.plan.waits_for.contains(&Wait::Percentages);
+        let waits_for = |wait: Wait| self.plan.waits_for.contains(&wait);
+        let is_blocked = waits_for(Wait::Percentages);
         !self.plan.is_empty()
             || self.needs_adoption
             || self.plan.steady && is_steady_state_due(service, now)
             || self.is_newly_impaired(service)
             || is_blocked && service.deployments.len() > 1
+            || waits_for(Wait::ProtectedTasks)
     }
 
     /// Tasks keep failing to start, and nobody was told yet.
@@ -227,6 +232,7 @@ fn task_view(task: &TaskRecord, in_grace: bool) -> TaskView {
         status: task.last_status,
         stopping: task.desired_status == DesiredStatus::Stopped,
         draining: false,
+        protected: false,
         has_health_check,
         unproven: false,
         health: if in_grace {

@@ -1,0 +1,104 @@
+//! Deletes the task definitions that are DELETE_IN_PROGRESS when no task and no deployment uses them any more.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use kit::{Loop, LoopError, Next};
+use state::{Change, Head, Record, StateError};
+
+use crate::{
+    Ecs,
+    loops::ROWS_AT_ONCE,
+    records::{
+        ServiceRecord, ServiceStatus, TaskDefinitionRecord, TaskDefinitionStatus, TaskRecord,
+        TaskStatus,
+    },
+};
+
+/// The only key: one pass over tasks and services answers for all definitions that are to go.
+const DOOMED: &str = "doomed";
+
+/// Woken when a definition is given up. After that only the sweep looks whether its last task has ended: as on AWS,
+/// from time to time, for which no index over all tasks has to be kept.
+pub(super) struct DeleteDefinitions(pub Arc<Ecs>);
+
+impl Loop for DeleteDefinitions {
+    const NAME: &'static str = "delete_definitions";
+
+    fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
+        let is_doomed = change
+            .of::<TaskDefinitionRecord>()
+            .is_some_and(|(_, after)| after.is_some_and(is_doomed));
+        if is_doomed {
+            keys.insert(DOOMED.into());
+        }
+    }
+
+    fn sweep(&self, head: &Head) -> Vec<String> {
+        match head.index_len::<TaskDefinitionRecord>("by_work", DOOMED) {
+            0 => vec![],
+            _ => vec![DOOMED.into()],
+        }
+    }
+
+    async fn reconcile(&self, _key: &str) -> Result<Next, LoopError> {
+        let looked = self.0.store.read(unused);
+        for keys in looked.head().chunks(ROWS_AT_ONCE) {
+            let done = self.0.store.transact(|tx| {
+                for key in keys {
+                    // Nothing new can use it: RunTask, StartTask and the services take ACTIVE ones only.
+                    tx.delete::<TaskDefinitionRecord>(key);
+                }
+                Ok::<_, StateError>(())
+            })?;
+            done.head();
+        }
+        Ok(Next::OnChange)
+    }
+}
+
+fn is_doomed(definition: &TaskDefinitionRecord) -> bool {
+    definition.status == TaskDefinitionStatus::DeleteInProgress
+}
+
+/// Keys of the definitions that may go.
+fn unused(head: &Head) -> Vec<String> {
+    let doomed = head.index::<TaskDefinitionRecord>("by_work", DOOMED);
+    if doomed.is_empty() {
+        return vec![];
+    }
+    let used = used(head);
+    let keys = doomed.iter().map(|definition| definition.key());
+    keys.filter(|key| !used.contains(key)).collect()
+}
+
+fn used(head: &Head) -> HashSet<String> {
+    let mut used = HashSet::new();
+    for task in head.scan::<TaskRecord>("") {
+        if task.last_status != TaskStatus::Stopped {
+            used.insert(TaskDefinitionRecord::key_of(
+                &task.account,
+                &task.region,
+                &task.family,
+                task.revision,
+            ));
+        }
+    }
+    for service in head.scan::<ServiceRecord>("") {
+        if service.status == ServiceStatus::Inactive {
+            continue;
+        }
+        let of_deployments = service.deployments.iter().map(|own| &own.task_spec);
+        for spec in of_deployments.chain([&service.task_spec]) {
+            used.insert(TaskDefinitionRecord::key_of(
+                &service.account,
+                &service.region,
+                &spec.family,
+                spec.revision,
+            ));
+        }
+    }
+    used
+}

@@ -1,0 +1,227 @@
+//! Capacity providers of Auto Scaling groups, as they are recorded.
+
+use api_ecs::{operations as op, types::*};
+
+use crate::world::{World, refused, tag};
+
+fn create(name: &str) -> CreateCapacityProviderRequest {
+    CreateCapacityProviderRequest {
+        name: Some(name.into()),
+        auto_scaling_group_provider: Some(AutoScalingGroupProvider {
+            auto_scaling_group_arn: Some("web-group".into()),
+            managed_scaling: Some(ManagedScaling {
+                status: Some(ManagedScalingStatus::ENABLED),
+                target_capacity: Some(80),
+                ..ManagedScaling::default()
+            }),
+            ..AutoScalingGroupProvider::default()
+        }),
+        tags: Some(vec![tag("team", "blue")]),
+        ..CreateCapacityProviderRequest::default()
+    }
+}
+
+async fn described(world: &World, request: DescribeCapacityProvidersRequest) -> Vec<String> {
+    let answer = world
+        .call::<op::DescribeCapacityProviders>(request)
+        .await
+        .unwrap();
+    let providers = answer.capacity_providers.unwrap().into_iter();
+    providers.map(|provider| provider.name.unwrap()).collect()
+}
+
+async fn put(world: &World, providers: &[&str]) -> Result<Cluster, wire::Error> {
+    let request = PutClusterCapacityProvidersRequest {
+        cluster: Some("default".into()),
+        capacity_providers: Some(providers.iter().map(|name| name.to_string()).collect()),
+        default_capacity_provider_strategy: Some(vec![]),
+    };
+    let answer = world.call::<op::PutClusterCapacityProviders>(request).await;
+    answer.map(|answer| answer.cluster.unwrap())
+}
+
+fn delete(name: &str) -> DeleteCapacityProviderRequest {
+    DeleteCapacityProviderRequest {
+        capacity_provider: Some(name.into()),
+        ..DeleteCapacityProviderRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn a_capacity_provider_from_first_to_last() {
+    let world = World::new().await;
+    let made = world
+        .call::<op::CreateCapacityProvider>(create("web"))
+        .await
+        .unwrap();
+    let made = made.capacity_provider.unwrap();
+    let arn = made.capacity_provider_arn.clone().unwrap();
+    assert_eq!(
+        arn,
+        "arn:aws:ecs:us-east-1:123456789012:capacity-provider/web"
+    );
+    assert_eq!(made.status, Some(CapacityProviderStatus::ACTIVE));
+    assert_eq!(made.r#type, Some(CapacityProviderType::EC2_AUTOSCALING));
+    assert_eq!(made.tags, Some(vec![tag("team", "blue")]));
+    let group = made.auto_scaling_group_provider.unwrap();
+    assert_eq!(group.auto_scaling_group_arn.as_deref(), Some("web-group"));
+    assert_eq!(group.managed_draining, Some(ManagedDraining::ENABLED));
+    let scaling = group.managed_scaling.unwrap();
+    assert_eq!(
+        (scaling.target_capacity, scaling.instance_warmup_period),
+        (Some(80), Some(300))
+    );
+
+    let (code, message) = refused(
+        world
+            .call::<op::CreateCapacityProvider>(create("web"))
+            .await,
+    );
+    assert_eq!(code, "ClientException");
+    assert!(
+        message.starts_with("The specified capacity provider already exists."),
+        "{message}"
+    );
+
+    let all = described(&world, DescribeCapacityProvidersRequest::default()).await;
+    assert_eq!(all, ["FARGATE", "FARGATE_SPOT", "web"]);
+    let with_tags = DescribeCapacityProvidersRequest {
+        capacity_providers: Some(vec![arn.clone()]),
+        include: Some(vec![CapacityProviderField::TAGS]),
+        ..DescribeCapacityProvidersRequest::default()
+    };
+    let answer = world
+        .call::<op::DescribeCapacityProviders>(with_tags)
+        .await
+        .unwrap();
+    let shown = &answer.capacity_providers.unwrap()[0];
+    assert_eq!(shown.tags, Some(vec![tag("team", "blue")]));
+
+    let update = UpdateCapacityProviderRequest {
+        name: Some("web".into()),
+        auto_scaling_group_provider: Some(AutoScalingGroupProviderUpdate {
+            managed_scaling: Some(ManagedScaling {
+                target_capacity: Some(50),
+                ..ManagedScaling::default()
+            }),
+            ..AutoScalingGroupProviderUpdate::default()
+        }),
+        ..UpdateCapacityProviderRequest::default()
+    };
+    let answer = world
+        .call::<op::UpdateCapacityProvider>(update)
+        .await
+        .unwrap();
+    let updated = answer.capacity_provider.unwrap();
+    let completed = CapacityProviderUpdateStatus::UPDATE_COMPLETE;
+    assert_eq!(updated.update_status, Some(completed));
+    let scaling = updated.auto_scaling_group_provider.unwrap().managed_scaling;
+    let scaling = scaling.unwrap();
+    assert_eq!(scaling.status, Some(ManagedScalingStatus::ENABLED));
+    assert_eq!(scaling.target_capacity, Some(50));
+
+    let tagging = TagResourceRequest {
+        resource_arn: Some(arn.clone()),
+        tags: Some(vec![tag("stage", "prod")]),
+    };
+    world.call::<op::TagResource>(tagging).await.unwrap();
+    let list = ListTagsForResourceRequest {
+        resource_arn: Some(arn.clone()),
+    };
+    let tags = world.call::<op::ListTagsForResource>(list).await.unwrap();
+    assert_eq!(
+        tags.tags,
+        Some(vec![tag("team", "blue"), tag("stage", "prod")])
+    );
+
+    // A cluster has it, by name or by ARN; until it has it no more, it stays.
+    let cluster = put(&world, &[&arn]).await.unwrap();
+    assert_eq!(cluster.capacity_providers, Some(vec!["web".into()]));
+    let (code, message) = refused(
+        world
+            .call::<op::DeleteCapacityProvider>(delete("web"))
+            .await,
+    );
+    assert_eq!(code, "ClientException");
+    assert!(
+        message.contains("associated with cluster: default"),
+        "{message}"
+    );
+    let of_cluster = DescribeCapacityProvidersRequest {
+        cluster: Some("default".into()),
+        ..DescribeCapacityProvidersRequest::default()
+    };
+    assert_eq!(described(&world, of_cluster).await, ["web"]);
+    put(&world, &[]).await.unwrap();
+    let gone = world
+        .call::<op::DeleteCapacityProvider>(delete(&arn))
+        .await
+        .unwrap();
+    let gone = gone.capacity_provider.unwrap();
+    assert_eq!(gone.status, Some(CapacityProviderStatus::INACTIVE));
+    let all = described(&world, DescribeCapacityProvidersRequest::default()).await;
+    assert_eq!(all, ["FARGATE", "FARGATE_SPOT"]);
+}
+
+#[tokio::test]
+async fn what_is_refused_of_capacity_providers() {
+    let world = World::new().await;
+    let call = async |request: CreateCapacityProviderRequest| {
+        refused(world.call::<op::CreateCapacityProvider>(request).await)
+    };
+    let (code, message) = call(create("fargate-2")).await;
+    assert_eq!(code, "InvalidParameterException");
+    assert!(
+        message.starts_with("The specified capacity provider name is invalid."),
+        "{message}"
+    );
+    let managed = CreateCapacityProviderRequest {
+        managed_instances_provider: Some(CreateManagedInstancesProviderConfiguration::default()),
+        ..create("web")
+    };
+    let (_, message) = call(managed).await;
+    assert!(message.contains("managedInstancesProvider"), "{message}");
+    let bare = CreateCapacityProviderRequest {
+        auto_scaling_group_provider: None,
+        ..create("web")
+    };
+    assert_eq!(call(bare).await.0, "InvalidParameterException");
+    let in_cluster = CreateCapacityProviderRequest {
+        cluster: Some("default".into()),
+        ..create("web")
+    };
+    assert_eq!(call(in_cluster).await.0, "InvalidParameterException");
+    for name in ["FARGATE", "nothing"] {
+        let (code, _) = refused(world.call::<op::DeleteCapacityProvider>(delete(name)).await);
+        assert_eq!(code, "ClientException");
+        let update = UpdateCapacityProviderRequest {
+            name: Some(name.into()),
+            ..UpdateCapacityProviderRequest::default()
+        };
+        let (code, _) = refused(world.call::<op::UpdateCapacityProvider>(update).await);
+        assert_eq!(code, "ClientException");
+    }
+    assert!(put(&world, &["nothing"]).await.is_err());
+    // One that the cluster has not is no part of a strategy.
+    world
+        .call::<op::CreateCapacityProvider>(create("web"))
+        .await
+        .unwrap();
+    let strategy = PutClusterCapacityProvidersRequest {
+        cluster: Some("default".into()),
+        capacity_providers: Some(vec!["FARGATE".into()]),
+        default_capacity_provider_strategy: Some(vec![CapacityProviderStrategyItem {
+            capacity_provider: Some("web".into()),
+            ..CapacityProviderStrategyItem::default()
+        }]),
+    };
+    let (_, message) = refused(
+        world
+            .call::<op::PutClusterCapacityProviders>(strategy)
+            .await,
+    );
+    assert!(
+        message.contains("not associated with the cluster"),
+        "{message}"
+    );
+}
