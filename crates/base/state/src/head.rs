@@ -108,6 +108,22 @@ impl Head {
             .collect()
     }
 
+    /// As [`Head::index`], those after `after_key` (an empty one: all), one by one: for a page of many.
+    pub fn index_after<'a, R: Record>(
+        &'a self,
+        name: &str,
+        index_key: &str,
+        after_key: &str,
+    ) -> impl Iterator<Item = &'a Arc<R>> + use<'a, R> {
+        let table = self.table::<R>();
+        let postings = table.posted(name, index_key).into_iter();
+        let keys = postings.flat_map({
+            let after_key: Arc<str> = Arc::from(after_key);
+            move |postings| postings.iter_after(&after_key)
+        });
+        keys.filter_map(|key| table.rows.get(key))
+    }
+
     /// How many rows [`Head::index`] would answer.
     pub fn index_len<R: Record>(&self, name: &str, index_key: &str) -> usize {
         self.table::<R>()

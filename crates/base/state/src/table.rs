@@ -117,6 +117,22 @@ impl Postings {
     }
 }
 
+impl Postings {
+    pub(crate) fn iter_after<'a>(
+        &'a self,
+        after: &Arc<str>,
+    ) -> impl Iterator<Item = &'a Arc<str>> + use<'a> {
+        let (one, many) = match self {
+            Self::One(key) => (Some(key).filter(|key| *key > after), None),
+            Self::Many(keys) => {
+                let range = (Bound::Excluded(after), Bound::Unbounded);
+                (None, Some(keys.range::<Arc<str>, _>(range)))
+            }
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
 fn post(index: &mut BTreeMap<Box<str>, Postings>, index_key: String, key: &Arc<str>) {
     match index.get_mut(index_key.as_str()) {
         None => {

@@ -1,6 +1,6 @@
 //! ListTasks, with every filter.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use api_ecs::{
     errors, operations,
@@ -42,7 +42,7 @@ impl Handle<operations::ListTasks> for Ecs {
             .look(|head| {
                 let cluster = lookup::cluster(head, caller, input.cluster.as_deref())?;
                 let filter = Filter::of_request(head, caller, &cluster.name, &input)?;
-                let keys = matching(head, caller, &cluster.name, &filter);
+                let keys = matching(head, caller, &cluster.name, &filter, &page);
                 Ok((cluster.name.clone(), filter, keys))
             })
             .await?;
@@ -146,31 +146,43 @@ impl Filter {
     }
 }
 
-/// Keys of the living tasks that match, in order.
-fn matching(head: &Head, caller: &Caller, cluster: &str, filter: &Filter) -> BTreeSet<String> {
-    let prefix = TaskRecord::key_of(&caller.account, &caller.region, cluster, "");
-    let mut keys = BTreeSet::new();
-    let mut add = |task: &TaskRecord| {
-        let key = task.key();
-        if key.starts_with(&prefix) && filter.matches(task) {
-            keys.insert(key);
-        }
+/// Keys of the living tasks that match and belong on the page, and one more that says whether there is a next.
+fn matching(
+    head: &Head,
+    caller: &Caller,
+    cluster: &str,
+    filter: &Filter,
+    page: &kit::Page,
+) -> BTreeSet<String> {
+    let (account, region) = (&caller.account, &caller.region);
+    let prefix = TaskRecord::key_of(account, region, cluster, "");
+    let after = page.after.as_deref().unwrap_or_default();
+    let take = |tasks: &mut dyn Iterator<Item = &Arc<TaskRecord>>| {
+        let matching = tasks.filter(|task| filter.matches(task));
+        let keys = matching.map(|task| task.key());
+        let of_cluster = keys.filter(|key| key.starts_with(&prefix));
+        of_cluster.take(page.max_results + 1).collect()
+    };
+    let index = |name: &str, key: &str| {
+        let found = head.index_after::<TaskRecord>(name, key, after);
+        take(&mut { found })
     };
     if let Some(service) = &filter.service {
-        let index = TaskRecord::service_key(&caller.account, &caller.region, cluster, service);
-        for task in head.index::<TaskRecord>("by_service", &index) {
-            add(&task);
-        }
+        let key = TaskRecord::service_key(account, region, cluster, service);
+        index("by_service", &key)
     } else if let Some(instance) = &filter.container_instance_key {
-        for task in head.index::<TaskRecord>("by_container_instance", instance) {
-            add(&task);
-        }
+        index("by_container_instance", instance)
+    } else if let Some(family) = &filter.family {
+        index(
+            "by_family",
+            &TaskRecord::family_key(account, region, cluster, family),
+        )
+    } else if let Some(started_by) = &filter.started_by {
+        let key = TaskRecord::started_by_key(account, region, cluster, started_by);
+        index("by_started_by", &key)
     } else {
-        for task in head.scan::<TaskRecord>(&prefix) {
-            add(task);
-        }
+        take(&mut head.scan_after::<TaskRecord>(&prefix, after))
     }
-    keys
 }
 
 fn container_instance_key(

@@ -123,6 +123,16 @@ impl TaskRecord {
         format!("{account}/{region}/{cluster}/{service}")
     }
 
+    /// Of the index `by_family`.
+    pub fn family_key(account: &str, region: &str, cluster: &str, family: &str) -> String {
+        format!("{account}/{region}/{cluster}/{family}")
+    }
+
+    /// Of the index `by_started_by`.
+    pub fn started_by_key(account: &str, region: &str, cluster: &str, started_by: &str) -> String {
+        format!("{account}/{region}/{cluster}/{started_by}")
+    }
+
     pub fn arn(&self) -> String {
         names::Scope::new(&self.account, &self.region).task(&self.cluster, &self.id)
     }
@@ -162,6 +172,29 @@ impl Record for TaskRecord {
             Index {
                 name: "by_container_instance",
                 keys: |task| task.container_instance_key.iter().cloned().collect(),
+            },
+            Index {
+                name: "by_family",
+                keys: |task| {
+                    vec![Self::family_key(
+                        &task.account,
+                        &task.region,
+                        &task.cluster,
+                        &task.family,
+                    )]
+                },
+            },
+            Index {
+                name: "by_started_by",
+                keys: |task| match &task.started_by {
+                    Some(started_by) => vec![Self::started_by_key(
+                        &task.account,
+                        &task.region,
+                        &task.cluster,
+                        started_by,
+                    )],
+                    None => vec![],
+                },
             },
             // Small sets that loops need whole: what waits for a place, what waits for the archive.
             Index {

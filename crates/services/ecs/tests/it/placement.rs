@@ -222,3 +222,83 @@ async fn what_is_no_expression_is_refused() {
     let refusal = fleet.define("bad", Some("((")).await;
     assert_eq!(refused(refusal).0, "InvalidParameterException");
 }
+
+#[tokio::test]
+async fn pages_of_a_list_add_up_whatever_the_filter() {
+    let fleet = Fleet::new(&["a1", "b1"]).await;
+    fleet.define("web", None).await.unwrap();
+    fleet.define("db", None).await.unwrap();
+    let mut made: Vec<Task> = vec![];
+    for (family, started_by) in [("web", "me"), ("db", "me"), ("web", "you")] {
+        let request = RunTaskRequest {
+            started_by: Some(started_by.into()),
+            ..run(family, 4)
+        };
+        let answer = fleet.world.call::<op::RunTask>(request).await.unwrap();
+        made.extend(answer.tasks.unwrap());
+    }
+    assert_eq!(made.len(), 12);
+    let arns_of = |wanted: &dyn Fn(&Task) -> bool| {
+        let arns = made.iter().filter(|task| wanted(task));
+        let mut arns: Vec<String> = arns.filter_map(|task| task.task_arn.clone()).collect();
+        arns.sort();
+        arns
+    };
+    let of_web = |task: &Task| task.group.as_deref() == Some("family:web");
+    let by_me = |task: &Task| task.started_by.as_deref() == Some("me");
+    let a1 = fleet.arns["a1"].clone();
+    let on_a1 = |task: &Task| task.container_instance_arn.as_ref() == Some(&a1);
+    let all = ListTasksRequest::default();
+    for (request, expected) in [
+        (all.clone(), arns_of(&|_| true)),
+        (
+            ListTasksRequest {
+                family: Some("web".into()),
+                ..all.clone()
+            },
+            arns_of(&of_web),
+        ),
+        (
+            ListTasksRequest {
+                started_by: Some("me".into()),
+                ..all.clone()
+            },
+            arns_of(&by_me),
+        ),
+        (
+            ListTasksRequest {
+                container_instance: Some(a1.clone()),
+                ..all.clone()
+            },
+            arns_of(&on_a1),
+        ),
+        (
+            ListTasksRequest {
+                family: Some("nobody's".into()),
+                ..all
+            },
+            vec![],
+        ),
+    ] {
+        for size in [1, 3, 100] {
+            let (mut seen, mut token) = (vec![], None);
+            loop {
+                let page = ListTasksRequest {
+                    max_results: Some(size),
+                    next_token: token,
+                    ..request.clone()
+                };
+                let answer = fleet.world.call::<op::ListTasks>(page).await.unwrap();
+                let arns = answer.task_arns.unwrap();
+                assert!(arns.len() <= size as usize);
+                seen.extend(arns);
+                token = answer.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+            seen.sort();
+            assert_eq!(seen, expected, "{request:?} by {size}");
+        }
+    }
+}
