@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GANTRY := target/release/gantry
 DEMO_ROOT := target/demo/rootfs
 
-.PHONY: help up down test check acceptance bench fmt codegen docs
+.PHONY: help up down test check guest acceptance bench fmt codegen docs
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ up:  ## build Gantry, start it with a demo service, print what to try
 down:  ## stop Gantry and its tasks (state stays in the data directory)
 	@$(GANTRY) down
 
-test: check acceptance  ## every test: rules, state, clients, real containers
+test: check guest acceptance  ## every test: rules, state, clients, real containers
 
 check:
 	@scripts/prepare test
@@ -34,6 +34,10 @@ check:
 	@cargo xtask tidy
 	@echo '==> unit, property and integration tests'
 	@cargo test --workspace --quiet
+
+guest:  ## the runtime on control groups version 2, in an emulated machine
+	@echo '==> the runtime on control groups version 2, in an emulated machine'
+	@.venv/bin/python -m pytest tests/guest
 
 acceptance:
 	@echo '==> acceptance tests on real containers, with boto3 and the AWS CLI'

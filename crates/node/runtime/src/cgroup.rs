@@ -20,8 +20,10 @@ use crate::spec::TaskGroup;
 
 /// The kernel's default; a quota is a part of it.
 pub(crate) const CPU_PERIOD_MICROSECONDS: u64 = 100_000;
-/// The kernel takes no fewer shares (and cgroup v2's weights start there).
+/// The kernel takes no fewer shares.
 const MIN_CPU_SHARES: u64 = 2;
+/// What limits and figures of containers are made of, in version 2.
+const UNIFIED_CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
 /// A process that was killed leaves its group only when it has been reaped.
 const REMOVAL_ATTEMPTS: u32 = 200;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(5);
@@ -262,19 +264,38 @@ pub(crate) fn quota_microseconds(millicpus: u64) -> u64 {
     millicpus.saturating_mul(CPU_PERIOD_MICROSECONDS) / 1_000
 }
 
-/// The OCI runtimes' mapping of [2, 262144] to [1, 10000].
-fn weight_of_shares(shares: u64) -> u64 {
-    1 + (shares.clamp(MIN_CPU_SHARES, 262_144) - MIN_CPU_SHARES) * 9_999 / 262_142
+/// Version 2's weight for version 1's shares. In proportion, because that is what CPU units of tasks and containers promise; the two
+/// defaults, 1024 and 100, mean the same. (runc's newer curve also joins the defaults, but gives twice the shares 1.7 times the weight.)
+pub(crate) fn weight_of_shares(shares: u64) -> u64 {
+    const DEFAULT_SHARES: u64 = 1_024;
+    const DEFAULT_WEIGHT: u64 = 100;
+    let weight = (shares
+        .saturating_mul(DEFAULT_WEIGHT)
+        .saturating_add(DEFAULT_SHARES / 2))
+        / DEFAULT_SHARES;
+    weight.clamp(1, 10_000)
 }
 
-/// Lets the groups below have the controllers that this one has.
+/// Lets the groups below have the controllers that containers need.
 fn delegate(directory: &Path) -> io::Result<()> {
-    let available = fs::read_to_string(directory.join("cgroup.controllers"))?;
-    let wanted = available
-        .split_whitespace()
-        .filter(|name| matches!(*name, "cpu" | "memory" | "pids" | "cpuset" | "io"));
-    let enabled: Vec<String> = wanted.map(|name| format!("+{name}")).collect();
-    set(directory, "cgroup.subtree_control", enabled.join(" "))
+    const FILE: &str = "cgroup.subtree_control";
+    let enabled = fs::read_to_string(directory.join(FILE))?;
+    let missing = UNIFIED_CONTROLLERS
+        .iter()
+        .filter(|wanted| !enabled.split_whitespace().any(|name| name == **wanted));
+    // One by one, so that the error names the controller.
+    for name in missing {
+        fs::write(directory.join(FILE), format!("+{name}")).map_err(|error| {
+            let hint = match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::EBUSY) => ": processes are in this group itself, which version 2 forbids; move them into one below",
+                Some(Errno::ENOENT) => ": the kernel, or the group above, does not offer it",
+                _ => "",
+            };
+            let path = directory.display();
+            io::Error::new(error.kind(), format!("control group controller {name} in {path}: {error}{hint}"))
+        })?;
+    }
+    Ok(())
 }
 
 fn remove_group(directory: &Path) -> io::Result<()> {
@@ -301,6 +322,10 @@ fn remove_group(directory: &Path) -> io::Result<()> {
 }
 
 fn kill_members(directory: &Path) {
+    // Version 2 since Linux 5.14: all at once, with what is forked meanwhile, here and below.
+    if fs::write(directory.join("cgroup.kill"), "1").is_ok() {
+        return;
+    }
     let members = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
     for pid in members.lines().filter_map(|line| line.parse().ok()) {
         // It may have gone in between, which is what is wanted.
@@ -383,10 +408,11 @@ mod tests {
         assert_eq!(
             (
                 weight_of_shares(0),
+                weight_of_shares(512),
                 weight_of_shares(1024),
                 weight_of_shares(u64::MAX)
             ),
-            (1, 39, 10_000)
+            (1, 50, 100, 10_000)
         );
         assert_eq!(quota_microseconds(250), 25_000);
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::seccomp;
 use super::users::ResolvedUser;
-use crate::cgroup::{CPU_PERIOD_MICROSECONDS, Hierarchies, quota_microseconds};
+use crate::cgroup::{CPU_PERIOD_MICROSECONDS, Hierarchies, quota_microseconds, weight_of_shares};
 use crate::spec::{ContainerSpec, Namespace, Tmpfs, Ulimit};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -139,7 +139,7 @@ pub(super) fn config(
         "linux": {
             "cgroupsPath": group,
             "namespaces": namespaces(spec, surroundings),
-            "resources": resources(spec),
+            "resources": resources(spec, hierarchies.is_unified()),
             "sysctl": sysctls(spec, surroundings.network.is_some() || spec.without_network),
             "maskedPaths": if spec.privileged { &[][..] } else { &MASKED_PATHS[..] },
             "readonlyPaths": if spec.privileged { &[][..] } else { &READONLY_PATHS[..] },
@@ -299,10 +299,16 @@ fn namespaces(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<Value> {
     .collect()
 }
 
-fn resources(spec: &ContainerSpec) -> Value {
+fn resources(spec: &ContainerSpec, unified: bool) -> Value {
     let mut cpu = json!({});
-    if let Some(shares) = spec.cpu_shares {
-        cpu["shares"] = json!(shares.max(2));
+    // Files of version 2 by name, where libcontainer's own translation would not do.
+    let mut files = json!({});
+    match spec.cpu_shares {
+        Some(shares) if unified => {
+            files["cpu.weight"] = json!(weight_of_shares(shares).to_string())
+        }
+        Some(shares) => cpu["shares"] = json!(shares.max(2)),
+        None => {}
     }
     if let Some(millicpus) = spec.cpu_quota_millicpus {
         cpu["quota"] = json!(quota_microseconds(millicpus));
@@ -330,6 +336,14 @@ fn resources(spec: &ContainerSpec) -> Value {
     if let Some(limit) = spec.pids_limit {
         resources["pids"] = json!({ "limit": limit });
     }
+    let has_no_swap = spec.memory_limit_bytes.is_some()
+        && spec.memory_and_swap_limit_bytes == spec.memory_limit_bytes;
+    let kernel_swaps = || Path::new("/proc/swaps").exists();
+    if unified && has_no_swap && kernel_swaps() {
+        // It takes a difference of 0 for "not set", which would be swap without end.
+        files["memory.swap.max"] = json!("0");
+    }
+    resources["unified"] = files;
     resources
 }
 

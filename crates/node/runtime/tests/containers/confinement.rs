@@ -1,8 +1,8 @@
 //! Ways out of a container that are known, each tried and each closed.
 
-use runtime::{ContainerSpec, Runtime};
+use runtime::ContainerSpec;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, is_unified};
 
 /// As root with Docker's capabilities.
 async fn attempt(fixture: &Fixture, id: &str, script: &str) -> String {
@@ -173,31 +173,53 @@ async fn swap_is_bounded() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };
-    let group = format!("/sys/fs/cgroup/memory/{}/task/c", fixture.group);
-    if !std::path::Path::new("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes").exists() {
-        eprintln!("skipped: needs swap accounting of control groups version 1");
+    let unified = is_unified();
+    let hierarchy = if unified { "" } else { "memory/" };
+    let root = format!("/sys/fs/cgroup/{hierarchy}{}/task", fixture.group);
+    if !unified
+        && !std::path::Path::new("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes").exists()
+    {
+        eprintln!("skipped: this kernel does not account for swap");
         return fixture.finish().await;
     }
-    let spec = ContainerSpec {
+    let spec = |id: &str, memory_and_swap: u64| ContainerSpec {
         memory_limit_bytes: Some(64 << 20),
         memory_reservation_bytes: Some(32 << 20),
-        memory_and_swap_limit_bytes: Some(96 << 20),
+        memory_and_swap_limit_bytes: Some(memory_and_swap),
         swappiness: Some(20),
         without_network: true,
-        ..fixture.shell("c", "ls /sys/class/net; exec sleep 100")
+        ..fixture.shell(id, "ls /sys/class/net; exec sleep 100")
     };
-    fixture.start(spec).await;
-    let read = |file: &str| {
-        std::fs::read_to_string(format!("{group}/{file}"))
-            .unwrap()
-            .trim()
-            .to_owned()
+    fixture.start(spec("some", 96 << 20)).await;
+    fixture.start(spec("none", 64 << 20)).await;
+    let read = |id: &str, file: &str| {
+        let text = std::fs::read_to_string(format!("{root}/{id}/{file}"));
+        text.unwrap().trim().to_owned()
     };
-    assert_eq!(read("memory.memsw.limit_in_bytes"), (96 << 20).to_string());
-    assert_eq!(read("memory.limit_in_bytes"), (64 << 20).to_string());
-    assert_eq!(read("memory.soft_limit_in_bytes"), (32 << 20).to_string());
-    assert_eq!(read("memory.swappiness"), "20");
-    fixture.await_line("c", "lo").await;
-    fixture.runtime.stop("c", "KILL", 1).await.unwrap();
+    if unified {
+        assert_eq!(read("some", "memory.swap.max"), (32 << 20).to_string());
+        assert_eq!(read("none", "memory.swap.max"), "0");
+        assert_eq!(read("some", "memory.max"), (64 << 20).to_string());
+        assert_eq!(read("some", "memory.low"), (32 << 20).to_string());
+    } else {
+        assert_eq!(
+            read("some", "memory.memsw.limit_in_bytes"),
+            (96 << 20).to_string()
+        );
+        assert_eq!(
+            read("none", "memory.memsw.limit_in_bytes"),
+            (64 << 20).to_string()
+        );
+        assert_eq!(
+            read("some", "memory.limit_in_bytes"),
+            (64 << 20).to_string()
+        );
+        assert_eq!(
+            read("some", "memory.soft_limit_in_bytes"),
+            (32 << 20).to_string()
+        );
+        assert_eq!(read("some", "memory.swappiness"), "20");
+    }
+    fixture.await_line("some", "lo").await;
     fixture.finish().await;
 }

@@ -13,8 +13,21 @@ use tempfile::TempDir;
 
 use crate::registry::Registry;
 
+/// How many times slower than usual this machine is; a guest that is emulated says so.
+pub fn slowness() -> u32 {
+    let told = std::env::var("GANTRY_TEST_SLOWNESS").ok();
+    told.map_or(1, |number| number.parse().unwrap())
+}
+
 /// Far more than anything takes; a test that hangs fails.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub fn deadline() -> Duration {
+    Duration::from_secs(30) * slowness()
+}
+
+/// Whether the machine has control groups version 2 alone.
+pub fn is_unified() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
 const TASK: &str = "task";
 
 pub struct Fixture {
@@ -84,7 +97,7 @@ impl Fixture {
 
     pub async fn wait(&self, id: &str) -> Exit {
         self.clock
-            .timeout(DEADLINE, self.runtime.wait(id))
+            .timeout(deadline(), self.runtime.wait(id))
             .await
             .expect("the container ends")
     }
@@ -114,7 +127,7 @@ impl Fixture {
             }
         };
         self.clock
-            .timeout(DEADLINE, read)
+            .timeout(deadline(), read)
             .await
             .expect("the log ends");
         lines
@@ -126,7 +139,7 @@ impl Fixture {
         let read =
             async { while reader.next().await.unwrap().expect("the line comes").0.text != text {} };
         self.clock
-            .timeout(DEADLINE, read)
+            .timeout(deadline(), read)
             .await
             .expect("the line comes in time");
     }

@@ -5,7 +5,7 @@ use runtime::{
     RuntimeError, StartError,
 };
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, slowness};
 
 #[tokio::test]
 async fn exit_codes_and_output_are_kept() {
@@ -221,7 +221,11 @@ async fn commands_run_inside() {
         .runtime
         .exec(
             "c",
-            request("id; hostname; pwd; echo $0 >&2; exit 7", None, 10),
+            request(
+                "id; hostname; pwd; echo $0 >&2; exit 7",
+                None,
+                10 * slowness(),
+            ),
         )
         .await
         .unwrap();
@@ -234,13 +238,13 @@ async fn commands_run_inside() {
     assert_eq!((done.exit_code, done.timed_out), (7, false));
     let root = fixture
         .runtime
-        .exec("c", request("id -u", Some("root"), 10))
+        .exec("c", request("id -u", Some("root"), 10 * slowness()))
         .await
         .unwrap();
     assert_eq!(root.output, b"0\n");
     let late = fixture
         .runtime
-        .exec("c", request("echo begun; exec sleep 100", None, 1))
+        .exec("c", request("echo begun; exec sleep 100", None, slowness()))
         .await
         .unwrap();
     assert_eq!(

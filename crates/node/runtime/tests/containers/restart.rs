@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runtime::{ContainerState, LogCursor, Runtime};
 
-use crate::fixture::{DEADLINE, Fixture};
+use crate::fixture::{Fixture, deadline};
 
 #[tokio::test]
 async fn killing_the_agent_stops_nothing_and_loses_nothing() {
@@ -44,7 +44,7 @@ async fn killing_the_agent_stops_nothing_and_loses_nothing() {
     assert_eq!(listed[0].spec, fixture.shell("c", script));
     let exit = fixture
         .clock
-        .timeout(DEADLINE, next.wait("c"))
+        .timeout(deadline(), next.wait("c"))
         .await
         .unwrap();
     assert_eq!((exit.code, exit.error), (42, None));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use runtime::{ContainerSpec, ExecRequest, Mount, Runtime, TaskGroup, Tmpfs, Ulimit};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, is_unified, slowness};
 
 #[tokio::test]
 async fn environment_user_and_directory() {
@@ -89,9 +89,14 @@ async fn privileges_are_dockers() {
     };
     let script = "cat /proc/self/status; echo x > /proc/sys/kernel/hostname; ls /sys/fs/cgroup; cat /proc/kcore; ls /proc";
     let (_, log) = fixture.run(fixture.shell("c", script)).await;
-    // Docker's 14 capabilities, and none that is inherited.
+    // Docker's 14 capabilities, and none that is inherited. Without version 1's device filter, not MKNOD.
+    let effective = if is_unified() {
+        "CapEff:\t00000000a00425fb\n"
+    } else {
+        "CapEff:\t00000000a80425fb\n"
+    };
     assert!(
-        log.contains("CapEff:\t00000000a80425fb\n") && log.contains("CapInh:\t0000000000000000\n"),
+        log.contains(effective) && log.contains("CapInh:\t0000000000000000\n"),
         "{log}"
     );
     assert!(log.contains("Read-only file system"), "{log}");
@@ -132,6 +137,63 @@ async fn limits_are_set() {
     assert_eq!(stats.memory_limit_bytes, Some(64 << 20));
     fixture.runtime.stop("c", "KILL", 1).await.unwrap();
     assert_eq!(fixture.log("c").await, "77\n99\nready\n");
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn limits_reach_the_kernel() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let task = TaskGroup {
+        task_id: "task".to_owned(),
+        cpu_shares: Some(512),
+        cpu_quota_millicpus: Some(750),
+        memory_limit_bytes: Some(128 << 20),
+    };
+    fixture.runtime.create_task_group(task).await.unwrap();
+    let spec = ContainerSpec {
+        cpu_shares: Some(256),
+        cpu_quota_millicpus: Some(500),
+        memory_limit_bytes: Some(64 << 20),
+        pids_limit: Some(20),
+        ..fixture.shell("c", "exec sleep 100")
+    };
+    fixture.start(spec).await;
+    let read = |controller: &str, path: &str, file: &str| {
+        let hierarchy = if is_unified() { "" } else { controller };
+        let root = Path::new("/sys/fs/cgroup").join(hierarchy);
+        let file = root.join(&fixture.group).join(path).join(file);
+        let text = std::fs::read_to_string(&file);
+        text.unwrap_or_else(|error| panic!("{file:?}: {error}"))
+            .trim()
+            .to_owned()
+    };
+    let (cpu, memory, expected) = if is_unified() {
+        let cpu = ["cpu.weight", "cpu.max"].as_slice();
+        (
+            cpu,
+            "memory.max",
+            [["50", "75000 100000"].as_slice(), &["25", "50000 100000"]],
+        )
+    } else {
+        let cpu = ["cpu.shares", "cpu.cfs_quota_us", "cpu.cfs_period_us"].as_slice();
+        (
+            cpu,
+            "memory.limit_in_bytes",
+            [
+                ["512", "75000", "100000"].as_slice(),
+                &["256", "50000", "100000"],
+            ],
+        )
+    };
+    for (path, expected) in ["task", "task/c"].into_iter().zip(expected) {
+        let found: Vec<String> = cpu.iter().map(|file| read("cpu", path, file)).collect();
+        assert_eq!(found, expected, "{path}");
+    }
+    assert_eq!(read("memory", "task", memory), (128 << 20).to_string());
+    assert_eq!(read("memory", "task/c", memory), (64 << 20).to_string());
+    assert_eq!(read("pids", "task/c", "pids.max"), "20");
     fixture.finish().await;
 }
 
@@ -247,6 +309,6 @@ fn ls(path: &str) -> ExecRequest {
     ExecRequest {
         command: vec!["ls".to_owned(), path.to_owned()],
         user: None,
-        timeout_seconds: 10,
+        timeout_seconds: 10 * slowness(),
     }
 }
