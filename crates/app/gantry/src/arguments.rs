@@ -118,6 +118,9 @@ pub struct ServerOptions {
     /// Addresses for awsvpc tasks: the default subnet
     #[arg(long, default_value = "172.31.0.0/20", value_name = "CIDR")]
     pub default_subnet_cidr: String,
+    /// How long a node's agent may be disconnected before its tasks count as lost, are STOPPED and replaced; 0 waits without end, as ECS does on EC2
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub node_lost_after: u64,
     /// Verify no signatures: throw-away use, on loopback only
     #[arg(long)]
     pub no_auth: bool,

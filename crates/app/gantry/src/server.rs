@@ -234,6 +234,8 @@ async fn open_services(
             endpoint: endpoint.to_owned(),
             default_subnet_cidr: options.default_subnet_cidr.clone(),
             availability_zone: availability_zone(options),
+            node_lost_after: (options.node_lost_after > 0)
+                .then(|| Duration::from_secs(options.node_lost_after)),
         },
     );
     let policy = Arc::new(PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(

@@ -1,4 +1,8 @@
-//! What a node offers when it registers.
+//! What a node offers when it registers, and when one that went away counts as lost.
+
+use std::time::Duration;
+
+use clock::UnixMillis;
 
 use api_ecs::types::{RegisterContainerInstanceRequest, Resource};
 
@@ -30,6 +34,35 @@ pub struct Offer {
     pub agent_version: Option<String>,
     pub agent_hash: Option<String>,
     pub docker_version: Option<String>,
+}
+
+/// What a node's connection means for its tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Here,
+    /// Its tasks run on, as far as anyone knows; `lost_at` is when that ends, if ever.
+    Away {
+        lost_at: Option<UnixMillis>,
+    },
+    /// Away for so long that its tasks are given up.
+    Lost,
+}
+
+/// `since` is when the connection last came or went; without `lost_after` a node is waited for without end, which is what ECS does
+/// on instances of the user's own.
+pub fn presence(
+    connected: bool,
+    since: UnixMillis,
+    lost_after: Option<Duration>,
+    now: UnixMillis,
+) -> Presence {
+    if connected {
+        return Presence::Here;
+    }
+    match lost_after.map(|patience| since + patience) {
+        Some(lost_at) if lost_at <= now => Presence::Lost,
+        lost_at => Presence::Away { lost_at },
+    }
 }
 
 pub fn offer(request: &RegisterContainerInstanceRequest) -> Result<Offer, Refusal> {
@@ -139,8 +172,38 @@ fn invalid(resource: &Resource) -> Refusal {
 #[cfg(test)]
 mod tests {
     use api_ecs::types::Attribute;
+    use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_node_is_lost_when_its_time_is_over_and_not_before() {
+        let (since, patience) = (UnixMillis(5_000), Some(Duration::from_secs(10)));
+        let at = |now| presence(false, since, patience, UnixMillis(now));
+        let waits = Presence::Away {
+            lost_at: Some(UnixMillis(15_000)),
+        };
+        assert_eq!((at(5_000), at(14_999)), (waits, waits));
+        assert_eq!(at(15_000), Presence::Lost);
+        assert_eq!(
+            presence(true, since, patience, UnixMillis(99_000)),
+            Presence::Here
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn once_lost_stays_lost_until_the_connection_changes(
+            since in 0..1_000_000i64, patience in 0..1_000_000u64, now in 0..3_000_000i64, later in 0..1_000_000i64,
+        ) {
+            let patience = Some(Duration::from_millis(patience));
+            let since = UnixMillis(since);
+            if presence(false, since, patience, UnixMillis(now)) == Presence::Lost {
+                prop_assert_eq!(presence(false, since, patience, UnixMillis(now + later)), Presence::Lost);
+            }
+            prop_assert_eq!(presence(false, since, None, UnixMillis(now)), Presence::Away { lost_at: None });
+        }
+    }
 
     fn resource(name: &str, integer: i32, set: &[&str]) -> Resource {
         Resource {

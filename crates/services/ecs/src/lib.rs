@@ -26,7 +26,7 @@ mod usage;
 #[cfg(test)]
 mod view_tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clock::Clock;
 use history::History;
@@ -46,6 +46,8 @@ pub struct Config {
     /// Addresses of the default subnet, `172.31.0.0/20`.
     pub default_subnet_cidr: String,
     pub availability_zone: String,
+    /// How long a node may be away before its tasks are given up, STOPPED and replaced. `None`: without end.
+    pub node_lost_after: Option<Duration>,
 }
 
 /// The service. Cheap to share behind an [`Arc`]; operations and loops hang on it.

@@ -39,6 +39,8 @@ pub use sessions::{Sessions, TaskUsage};
 
 /// Agents close a connection on which they hear nothing for a minute.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
+/// A node that is gone is to be noticed well within the time after which it is lost.
+const HEARTBEATS_UNTIL_LOST: u32 = 4;
 /// A peer that takes nothing for so long is gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -150,6 +152,11 @@ impl Ecs {
             .store
             .read(|head| head.index::<ContainerInstanceRecord>("by_id", &reference.id));
         found.head().iter().any(|record| record.node_id == node_id)
+    }
+
+    fn heartbeat_every(&self) -> Duration {
+        let patience = self.config.node_lost_after.unwrap_or(Duration::MAX);
+        (patience / HEARTBEATS_UNTIL_LOST).clamp(Duration::from_secs(1), HEARTBEAT_EVERY)
     }
 
     fn own_instance(

@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Ecs, link,
-    records::{AgentConnection, ContainerInstanceRecord},
+    records::{AgentConnection, ContainerInstanceRecord, ContainerInstanceStatus},
 };
 
 /// Rows that a loop changes in one transaction, with room for what goes with them.
@@ -92,12 +92,13 @@ impl Ecs {
         ]
     }
 
-    /// A connection that the last run of the server had is none: agents come back by themselves.
+    /// A connection that the last run of the server had is none: agents come back by themselves. Nor does anyone know how long one
+    /// that was away was away, so that its time begins anew.
     fn forget_connections(&self) -> Result<(), StateError> {
         let looked = self.store.read(|head| {
             let nodes = head.scan::<ContainerInstanceRecord>("");
-            let connected = nodes.filter(|node| node.connection.connected);
-            connected.map(|node| node.key()).collect::<Vec<_>>()
+            let living = nodes.filter(|node| node.status != ContainerInstanceStatus::Inactive);
+            living.map(|node| node.key()).collect::<Vec<_>>()
         });
         let now = self.clock.now();
         for keys in looked.head().chunks(ROWS_AT_ONCE) {

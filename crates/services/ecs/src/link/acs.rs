@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use super::{
-    HEARTBEAT_EVERY, SessionError, close,
+    SessionError, close,
     outbox::Outbox,
     payload, send,
     sessions::{End, Entry, Work},
@@ -97,7 +97,7 @@ impl Session<'_> {
         self.set_connected(true);
         self.send_manifest(socket).await?;
         self.send_tasks(socket, None).await?;
-        let mut next_heartbeat = self.ecs.clock.monotonic() + HEARTBEAT_EVERY;
+        let mut next_heartbeat = self.ecs.clock.monotonic() + self.ecs.heartbeat_every();
         loop {
             let now = self.ecs.clock.monotonic();
             let pause = next_heartbeat
@@ -124,7 +124,7 @@ impl Session<'_> {
             }
             if self.ecs.clock.monotonic() >= next_heartbeat {
                 self.beat(socket).await?;
-                next_heartbeat = self.ecs.clock.monotonic() + HEARTBEAT_EVERY;
+                next_heartbeat = self.ecs.clock.monotonic() + self.ecs.heartbeat_every();
             }
         }
     }

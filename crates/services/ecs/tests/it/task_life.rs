@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::{
     run_task::{ready, request},
     world::{
-        World,
+        NODE_LOST_AFTER, World,
         agent::{Agent, container_change},
         node, refused,
     },
@@ -253,6 +253,59 @@ async fn what_an_agent_missed_it_hears_when_it_is_back() {
         told.extend(tasks.into_iter().filter_map(|task| task.arn));
     }
     assert_eq!(told, [first, second]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_a_node_that_stays_away_are_lost() {
+    let (world, mut agent, definition, _stop) = looping().await;
+    let task = run(&world, &definition).await;
+    agent.payload(&world).await;
+    let running = vec![container_change("app", "RUNNING")];
+    agent
+        .submit(&world, &task, "RUNNING", running)
+        .await
+        .unwrap();
+    let instance = instance_arn(&world).await;
+    let almost = NODE_LOST_AFTER - Duration::from_secs(1);
+    // It comes back in time, once; its time begins anew when it goes again.
+    agent.disconnect().await;
+    world.clock.sleep(almost).await;
+    let agent = Agent::connect(&world, "node-1", &instance).await;
+    agent.disconnect().await;
+    world.clock.sleep(almost).await;
+    let shown = describe(&world, &task).await;
+    assert_eq!(shown.last_status.as_deref(), Some("RUNNING"));
+    world.clock.sleep(Duration::from_secs(2)).await;
+    let shown = describe(&world, &task).await;
+    assert_eq!(shown.last_status.as_deref(), Some("STOPPED"));
+    assert_eq!(
+        shown.stop_code.as_ref().map(|code| code.as_str()),
+        Some("InfrastructureHealth")
+    );
+    assert_eq!(
+        shown.stopped_reason.as_deref(),
+        Some("The host of the task was lost: its agent has been disconnected for 300 seconds.")
+    );
+
+    // Back, it still runs the task, and is told to stop it.
+    let mut agent = Agent::open(&world, "node-1", &instance).await;
+    let acs::Message::TaskManifest(manifest) = agent.hear(&world).await else {
+        panic!("the manifest comes first");
+    };
+    assert!(manifest.tasks.is_empty());
+    let question = acs::TaskStopVerificationMessage {
+        message_id: manifest.message_id,
+        stop_candidates: vec![acs::TaskIdentifier {
+            task_arn: Some(task.clone()),
+            ..acs::TaskIdentifier::default()
+        }],
+        ..acs::TaskStopVerificationMessage::default()
+    };
+    agent.say(question.into()).await;
+    let acs::Message::TaskStopVerificationAck(answer) = agent.hear(&world).await else {
+        panic!("the question is answered");
+    };
+    assert_eq!(answer.stop_tasks[0].task_arn.as_ref(), Some(&task));
 }
 
 /// The history writes with a thread of its own, which virtual time does not wait for; a blocking task makes it wait.

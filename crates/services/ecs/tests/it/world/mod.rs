@@ -14,6 +14,7 @@ use wire::{Caller, Error, Handle, Operation, Principal};
 
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "us-east-1";
+pub const NODE_LOST_AFTER: std::time::Duration = std::time::Duration::from_secs(300);
 
 pub struct World {
     pub ecs: Arc<Ecs>,
@@ -51,6 +52,7 @@ impl World {
             endpoint: "http://127.0.0.1:4580".into(),
             default_subnet_cidr: "172.31.0.0/20".into(),
             availability_zone: format!("{REGION}a"),
+            node_lost_after: Some(NODE_LOST_AFTER),
         };
         let ecs = Ecs::new(store.clone(), Arc::new(history), clock.clone(), config);
         let defaults = ecs.bootstrap().await.unwrap();
