@@ -15,6 +15,7 @@ use crate::engine::image_reference::OwnRegistry;
 use crate::engine::images::Images;
 use crate::engine::tasks::Tasks;
 use crate::error::AgentError;
+use crate::network_upkeep;
 use crate::node::Node;
 use crate::node_identity::NodeIdentity;
 use crate::options::{Capacity, Options};
@@ -42,6 +43,7 @@ pub async fn run(
         () = shutdown => Ok(()),
         outcome = agent.work() => outcome,
         () = image_cleanup::run(&agent.node, images.cleanup_interval, images.cleanup) => Ok(()),
+        () = network_upkeep::run(&agent.node) => Ok(()),
         error = agent.node.store.failed() => Err(error.into()),
     };
     agent.tasks.shut_down().await;

@@ -11,6 +11,7 @@ mod backoff;
 mod engine;
 mod error;
 mod logs;
+mod network_upkeep;
 mod networks;
 mod node;
 mod node_identity;

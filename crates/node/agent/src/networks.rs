@@ -10,6 +10,9 @@ pub trait TaskNetworks: Send + Sync {
     /// Once, before anything else.
     fn prepare(&self) -> BoxFuture<'_, Result<(), NetworkError>>;
 
+    /// Puts back what others on the machine took away since; what that was.
+    fn restore(&self) -> BoxFuture<'_, Result<Vec<&'static str>, NetworkError>>;
+
     /// Makes the task's namespace, replacing what an earlier try left.
     fn setup(&self, task: TaskNetwork) -> BoxFuture<'_, Result<PathBuf, NetworkError>>;
 
@@ -23,6 +26,10 @@ pub trait TaskNetworks: Send + Sync {
 impl TaskNetworks for Network {
     fn prepare(&self) -> BoxFuture<'_, Result<(), NetworkError>> {
         Box::pin(self.ensure_base())
+    }
+
+    fn restore(&self) -> BoxFuture<'_, Result<Vec<&'static str>, NetworkError>> {
+        Box::pin(self.restore_base())
     }
 
     fn setup(&self, task: TaskNetwork) -> BoxFuture<'_, Result<PathBuf, NetworkError>> {

@@ -10,13 +10,11 @@ use nix::net::if_::if_nametoindex;
 use crate::netlink::Netlink;
 use crate::{NetworkError, NetworkOptions, docker, namespace};
 
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+
 pub(crate) fn ensure(options: &NetworkOptions) -> Result<(), NetworkError> {
-    const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
     namespace::ensure_directory()?;
-    fs::write(FORWARDING, "1").map_err(|source| NetworkError::File {
-        path: FORWARDING.to_owned(),
-        source,
-    })?;
+    forward()?;
     if let Some(address) = options.metadata_address {
         let loopback = if_nametoindex("lo").map_err(|errno| NetworkError::System {
             what: "loopback link",
@@ -28,12 +26,50 @@ pub(crate) fn ensure(options: &NetworkOptions) -> Result<(), NetworkError> {
     run_nft(&base_rules(&options.name, options.task_cidr))
 }
 
+/// Puts back what is not there any more; what that was, in words.
+pub(crate) fn restore(options: &NetworkOptions) -> Result<Vec<&'static str>, NetworkError> {
+    let mut missing = Vec::new();
+    if fs::read_to_string(FORWARDING).is_ok_and(|value| value.trim() != "1") {
+        forward()?;
+        missing.push("forwarding");
+    }
+    if docker::let_through(&options.name, options.task_cidr) {
+        missing.push("Docker's leave");
+    }
+    if !has_table(&options.name) {
+        run_nft(&base_rules(&options.name, options.task_cidr))?;
+        missing.push("the nftables table");
+    }
+    Ok(missing)
+}
+
 pub(crate) fn remove(options: &NetworkOptions) -> Result<(), NetworkError> {
     docker::forget(&options.name);
     run_nft(&format!(
         "table inet {0} {{\n}}\ndelete table inet {0}\n",
         options.name
     ))
+}
+
+fn forward() -> Result<(), NetworkError> {
+    fs::write(FORWARDING, "1").map_err(|source| NetworkError::File {
+        path: FORWARDING.to_owned(),
+        source,
+    })
+}
+
+/// Also if that cannot be told, for then making it anew would fail too.
+fn has_table(name: &str) -> bool {
+    let listed = Command::new("nft")
+        .args(["list", "tables", "inet"])
+        .stdin(Stdio::null())
+        .output();
+    let Some(listed) = listed.ok().filter(|output| output.status.success()) else {
+        return true;
+    };
+    let text = String::from_utf8_lossy(&listed.stdout);
+    text.lines()
+        .any(|line| line.split_whitespace().last() == Some(name))
 }
 
 /// Replaces the table in one transaction, so that there is no moment without rules.

@@ -8,11 +8,12 @@ use ipnet::Ipv4Net;
 
 const CHAIN: &str = "DOCKER-USER";
 
-/// Lets the task range through, if Docker is here and it is not let through yet.
-pub(crate) fn let_through(name: &str, task_cidr: Ipv4Net) {
+/// Lets the task range through, if Docker is here and it is not let through yet; true if it was not.
+pub(crate) fn let_through(name: &str, task_cidr: Ipv4Net) -> bool {
     let Some(rules) = list() else {
-        return;
+        return false;
     };
+    let mut was_missing = false;
     let range = task_cidr.trunc().to_string();
     for direction in ["-s", "-d"] {
         let wanted = [
@@ -30,8 +31,10 @@ pub(crate) fn let_through(name: &str, task_cidr: Ipv4Net) {
             .any(|rule| is_ours(rule, name) && has(rule, direction, &range))
         {
             run(&[&["-I", CHAIN], &wanted[..]].concat());
+            was_missing = true;
         }
     }
+    was_missing
 }
 
 /// Takes the rules away again.

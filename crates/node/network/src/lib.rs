@@ -97,6 +97,13 @@ impl Network {
         self.blocking(move || base::ensure(&options)).await
     }
 
+    /// Puts back what others took away since [`Network::ensure_base`], as a firewall that is loaded anew does, and asks a Docker
+    /// that was started since to let tasks through. Says what was missing; usually nothing.
+    pub async fn restore_base(&self) -> Result<Vec<&'static str>, NetworkError> {
+        let options = Arc::clone(&self.options);
+        self.blocking(move || base::restore(&options)).await
+    }
+
     /// Takes the base rules away again, and the mount that [`Network::ensure_base`] made stays: others use it.
     pub async fn remove_base(&self) -> Result<(), NetworkError> {
         let options = Arc::clone(&self.options);

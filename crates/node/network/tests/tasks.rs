@@ -46,6 +46,16 @@ impl Fixture {
         })
     }
 
+    fn has_table(&self) -> bool {
+        let listed = Command::new("nft")
+            .args(["list", "tables"])
+            .output()
+            .unwrap();
+        String::from_utf8(listed.stdout)
+            .unwrap()
+            .contains(&self.name)
+    }
+
     async fn task(&self, host: u8) -> (String, Ipv4Addr, PathBuf) {
         let task_id = Clock::system().random_hex(16);
         let ipv4 = Ipv4Addr::new(10, 213, self.subnet, host);
@@ -269,4 +279,20 @@ fn host_address() -> Ipv4Addr {
         Ok(SocketAddr::V4(address)) => *address.ip(),
         _ => Ipv4Addr::LOCALHOST,
     }
+}
+
+#[tokio::test]
+async fn rules_that_others_took_away_come_back() {
+    let Some(fixture) = Fixture::new(9).await else {
+        return;
+    };
+    assert!(fixture.network.restore_base().await.unwrap().is_empty());
+    let deleted = Command::new("nft")
+        .args(["delete", "table", "inet", &fixture.name])
+        .status();
+    assert!(deleted.unwrap().success() && !fixture.has_table());
+    let missing = fixture.network.restore_base().await.unwrap();
+    assert_eq!(missing, ["the nftables table"]);
+    assert!(fixture.has_table());
+    fixture.remove().await;
 }

@@ -284,6 +284,10 @@ impl agent::TaskNetworks for FakeNetworks {
         Box::pin(async { Ok(()) })
     }
 
+    fn restore(&self) -> BoxFuture<'_, std::result::Result<Vec<&'static str>, NetworkError>> {
+        Box::pin(async { Ok(vec![]) })
+    }
+
     fn setup(
         &self,
         task: TaskNetwork,
