@@ -86,6 +86,8 @@ impl BuiltinRuntime {
         let store = ImageStore::open(images.clone()).map_err(at(&images))?;
         let authorities = options.registry_authorities.clone();
         let puller = Puller::new(store.clone(), authorities, options.clock.clone());
+        // What an earlier agent had no time for.
+        puller.sync_behind();
         let watcher = Watcher::new(&options.clock).map_err(at(&containers))?;
         let shim = ShimProgram::open(&options.shim_program).map_err(at(&options.shim_program))?;
         Ok(Self {

@@ -26,6 +26,9 @@ pub struct ImageConfig {
     pub stop_signal: Option<String>,
     /// `80/tcp`.
     pub exposed_ports: Vec<String>,
+    /// Directories that are volumes, whether somebody names one for them or not.
+    #[serde(default)]
+    pub volumes: Vec<String>,
 }
 
 /// Which image, and where to get it.

@@ -87,7 +87,8 @@ fn parse_stat(text: &str) -> Option<Stat> {
     })
 }
 
-fn boot_id() -> io::Result<String> {
+/// The kernel's name for this boot of the machine.
+pub(crate) fn boot_id() -> io::Result<String> {
     Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
         .trim()
         .to_owned())

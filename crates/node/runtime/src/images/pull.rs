@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use clock::Clock;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use nix::sys::statvfs::statvfs;
@@ -22,6 +23,8 @@ use crate::image::{Image, ImageConfig, PullProgress, PullProgressSink, PullReque
 const PARALLEL_LAYERS: usize = 4;
 /// Chunks between the network and the disk; about 16 KiB each.
 const CHUNKS_IN_FLIGHT: usize = 64;
+/// Decompressed, a quarter of a MiB each.
+const BLOCKS_IN_FLIGHT: usize = 8;
 
 /// Pulls images into a store.
 #[derive(Clone)]
@@ -57,6 +60,7 @@ struct RunConfig {
     working_dir: Option<String>,
     stop_signal: Option<String>,
     exposed_ports: Option<HashMap<String, serde::de::IgnoredAny>>,
+    volumes: Option<HashMap<String, serde::de::IgnoredAny>>,
 }
 
 impl Puller {
@@ -132,7 +136,18 @@ impl Puller {
         self.blocking(move |store| store.save(&stored))
             .await?
             .map_err(|error| disk(&error))?;
+        self.sync_behind();
         Ok(image)
+    }
+
+    /// Nobody waits for it: until it is done the layers hold for this boot.
+    pub(crate) fn sync_behind(&self) {
+        let store = self.store.clone();
+        drop(self.clock.spawn_blocking(move || {
+            if let Err(error) = store.sync() {
+                tracing::warn!(%error, "images cannot be synced; after a loss of power they are fetched again");
+            }
+        }));
     }
 
     async fn ensure_layer(
@@ -179,8 +194,13 @@ impl Puller {
         let (chunks, received) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let random = self.clock.random_hex(16);
         let expected = descriptor.digest.clone();
-        let unpacking =
-            self.blocking(move |store| unpack_layer(store, &random, received, &expected, &diff_id));
+        let (blocks, decompressed) = mpsc::channel(BLOCKS_IN_FLIGHT);
+        let decompressing = self.blocking(move |_| decompress(received, &blocks));
+        let unpacking = self.blocking(move |store| {
+            let layer = UnpackedLayer::new(store, &random, expected)?;
+            layer.fill(decompressed, &diff_id)?;
+            Ok::<_, PullError>((layer, diff_id))
+        });
         let download = Download {
             repository,
             descriptor,
@@ -188,9 +208,16 @@ impl Puller {
             chunks,
             progress,
         };
-        let (unpacked, received) = futures_util::future::join(unpacking, download.run()).await;
+        let (unpacked, compressed, received) =
+            futures_util::future::join3(unpacking, decompressing, download.run()).await;
         received?;
-        let name = unpacked??;
+        let (layer, diff_id) = unpacked??;
+        let compressed = compressed?.map_err(|error| layer.failed(&error))?;
+        compare("layer", &descriptor.digest, &compressed)?;
+        let name = self
+            .blocking(move |store| store.adopt_layer(&diff_id, layer.directory()))
+            .await?
+            .map_err(|error| disk(&error))?;
         progress(PullProgress::Unpacked {
             digest: descriptor.digest.clone(),
         });
@@ -246,49 +273,62 @@ fn pair_layers(
         .collect())
 }
 
-fn unpack_layer(
-    store: &ImageStore,
-    random: &str,
-    chunks: mpsc::Receiver<io::Result<bytes::Bytes>>,
-    expected: &str,
-    diff_id: &str,
-) -> Result<String, PullError> {
-    let directory = store.new_directory(random).map_err(|error| {
-        no_space(&error, expected, &store.layers_directory()).unwrap_or_else(|| disk(&error))
-    })?;
-    let unpacked = unpack_verified(store, &directory, chunks, expected, diff_id);
-    if unpacked.is_err() {
-        // What cannot be deleted now is deleted at the next start.
-        let _ = std::fs::remove_dir_all(&directory);
-    }
-    unpacked
+/// Between the network and the thread that unpacks: gunzip takes as long as writing files.
+fn decompress(
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    blocks: &mpsc::Sender<io::Result<Bytes>>,
+) -> io::Result<String> {
+    let nobody = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let pass_on = |block| blocks.blocking_send(Ok(block)).map_err(|_| nobody());
+    unpack::decompress(ChunkReader::new(chunks), pass_on).inspect_err(|error| {
+        let told = io::Error::new(error.kind(), with_causes(error));
+        // Who unpacks may have ended, and says why.
+        let _ = blocks.blocking_send(Err(told));
+    })
 }
 
-fn unpack_verified(
-    store: &ImageStore,
-    directory: &Path,
-    chunks: mpsc::Receiver<io::Result<bytes::Bytes>>,
-    expected: &str,
-    diff_id: &str,
-) -> Result<String, PullError> {
-    let digests = unpack::unpack(
-        ChunkReader {
-            chunks,
-            current: bytes::Bytes::new(),
-        },
-        directory,
-    )
-    .map_err(|error| {
-        no_space(&error, expected, directory).unwrap_or_else(|| PullError::Unpack {
-            layer: expected.to_owned(),
-            reason: with_causes(&error),
+/// A directory that becomes a layer, or goes.
+struct UnpackedLayer {
+    directory: PathBuf,
+    /// The layer's name in messages.
+    digest: String,
+}
+
+impl UnpackedLayer {
+    fn new(store: &ImageStore, random: &str, digest: String) -> Result<Self, PullError> {
+        let directory = store.new_directory(random).map_err(|error| {
+            no_space(&error, &digest, &store.layers_directory()).unwrap_or_else(|| disk(&error))
+        })?;
+        Ok(Self { directory, digest })
+    }
+
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn fill(
+        &self,
+        blocks: mpsc::Receiver<io::Result<Bytes>>,
+        diff_id: &str,
+    ) -> Result<(), PullError> {
+        let unpacked = unpack::unpack(ChunkReader::new(blocks), &self.directory);
+        let digest = unpacked.map_err(|error| self.failed(&error))?;
+        compare("layer's diff_id", diff_id, &digest)
+    }
+
+    fn failed(&self, error: &io::Error) -> PullError {
+        no_space(error, &self.digest, &self.directory).unwrap_or_else(|| PullError::Unpack {
+            layer: self.digest.clone(),
+            reason: with_causes(error),
         })
-    })?;
-    compare("layer", expected, &digests.compressed)?;
-    compare("layer's diff_id", diff_id, &digests.uncompressed)?;
-    store
-        .adopt_layer(diff_id, directory)
-        .map_err(|error| disk(&error))
+    }
+}
+
+impl Drop for UnpackedLayer {
+    /// Taken into the store it is not here any more. What cannot be deleted now is deleted at the next start.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }
 
 /// A full disk is an operator's everyday; it is said in so many words, blocks and inodes apart.
@@ -333,12 +373,11 @@ impl From<ConfigFile> for ImageConfig {
     fn from(file: ConfigFile) -> Self {
         let config = file.config.unwrap_or_default();
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let mut exposed_ports: Vec<String> = config
-            .exposed_ports
-            .unwrap_or_default()
-            .into_keys()
-            .collect();
-        exposed_ports.sort();
+        let sorted = |set: Option<HashMap<String, serde::de::IgnoredAny>>| {
+            let mut names: Vec<String> = set.unwrap_or_default().into_keys().collect();
+            names.sort();
+            names
+        };
         Self {
             environment: config.env.unwrap_or_default(),
             command: config.cmd.unwrap_or_default(),
@@ -346,15 +385,25 @@ impl From<ConfigFile> for ImageConfig {
             user: given(config.user),
             working_directory: given(config.working_dir),
             stop_signal: given(config.stop_signal),
-            exposed_ports,
+            exposed_ports: sorted(config.exposed_ports),
+            volumes: sorted(config.volumes),
         }
     }
 }
 
 /// The blocking end of a download.
 struct ChunkReader {
-    chunks: mpsc::Receiver<io::Result<bytes::Bytes>>,
-    current: bytes::Bytes,
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+    current: Bytes,
+}
+
+impl ChunkReader {
+    fn new(chunks: mpsc::Receiver<io::Result<Bytes>>) -> Self {
+        Self {
+            chunks,
+            current: Bytes::new(),
+        }
+    }
 }
 
 impl Read for ChunkReader {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data>/images/layers/<name>/       a layer's files, whiteouts as overlayfs wants them
-//!               layers/<name>.json   its whole digest; written last, when the files are synced: without it no layer
+//!               layers/<name>.json   its whole digest; without it no layer
 //!               references/<hash>.json
 //!               unpacking/<random>/  thrown away at start
 //! ```
@@ -10,6 +10,9 @@
 //! A layer is known by the digest of its uncompressed archive (`diff_id`), so that the same layer is unpacked once
 //! however it was compressed. Its directory's name is only the beginning of that digest, because overlayfs takes
 //! the names of all layers in one page; the whole digest is compared before a layer is used.
+//!
+//! A new layer's files are not synced when it is first used: beside heavy writers that takes minutes. Until they are, its
+//! record holds for this boot of the machine only; what a loss of power may have damaged is then fetched again.
 
 use std::fs;
 use std::io;
@@ -24,6 +27,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::disk::{Durability, read_json, remove_tree, write_json};
 use crate::image::Image;
+use crate::process::boot_id;
 
 /// 104 bits of the digest.
 const LAYER_NAME_LENGTH: usize = 26;
@@ -37,6 +41,7 @@ pub(crate) struct ImageStore {
     root: PathBuf,
     /// Read by who needs that nothing goes, written by who deletes.
     gate: Arc<RwLock<()>>,
+    boot_id: Arc<str>,
 }
 
 /// An image and where its layers are.
@@ -50,6 +55,9 @@ pub(crate) struct StoredImage {
 #[derive(Serialize, Deserialize)]
 struct LayerRecord {
     diff_id: String,
+    /// The boot in which it was unpacked, as long as its files may not be on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unsynced_in_boot: Option<String>,
 }
 
 impl ImageStore {
@@ -58,6 +66,7 @@ impl ImageStore {
         let store = Self {
             root,
             gate: Arc::default(),
+            boot_id: boot_id()?.into(),
         };
         remove_tree(&store.unpacking())?;
         for directory in [
@@ -66,6 +75,12 @@ impl ImageStore {
             store.unpacking(),
         ] {
             fs::create_dir_all(directory)?;
+        }
+        for (name, record) in store.unsynced()? {
+            if record.unsynced_in_boot.as_deref() != Some(&*store.boot_id) {
+                fs::remove_file(store.record_path(&name))?;
+                remove_tree(&store.layers_directory().join(&name))?;
+            }
         }
         Ok(store)
     }
@@ -93,16 +108,39 @@ impl ImageStore {
         let unpacked = stored
             .layers
             .iter()
-            .all(|name| self.layers_directory().join(name).is_dir());
+            .all(|name| self.layers_directory().join(name).is_dir() && self.has_record(name));
         (stored.image.reference == reference && unpacked).then_some(stored)
     }
 
+    /// Holds for this boot until [`ImageStore::sync`].
     pub(crate) fn save(&self, image: &StoredImage) -> io::Result<()> {
         write_json(
             &self.reference_path(&image.image.reference),
             image,
-            Durability::Synced,
+            Durability::ThisBoot,
         )
+    }
+
+    /// Makes what was unpacked outlive a loss of power. Takes as long as the disk is busy.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let unsynced = self.unsynced()?;
+        if unsynced.is_empty() {
+            return Ok(());
+        }
+        syncfs(fs::File::open(self.layers_directory())?)?;
+        let _kept = self.gate.blocking_read();
+        for (name, record) in unsynced {
+            let path = self.record_path(&name);
+            // Deleted in between: then there is no layer to speak for.
+            if path.exists() {
+                let record = LayerRecord {
+                    unsynced_in_boot: None,
+                    ..record
+                };
+                write_json(&path, &record, Durability::Synced)?;
+            }
+        }
+        Ok(())
     }
 
     /// The layer's directory name, if it is unpacked.
@@ -110,10 +148,42 @@ impl ImageStore {
         let Some(name) = layer_name(diff_id) else {
             return Ok(None);
         };
-        let record: Option<LayerRecord> = read_json(&self.record_path(&name))?;
+        let record = self.record(&name)?;
         Ok(record
             .filter(|record| record.diff_id == diff_id)
             .map(|_| name))
+    }
+
+    fn has_record(&self, name: &str) -> bool {
+        name == Self::EMPTY_LAYER || matches!(self.record(name), Ok(Some(_)))
+    }
+
+    /// A record that was not synced may be anything after a loss of power; then it is none.
+    fn record(&self, name: &str) -> io::Result<Option<LayerRecord>> {
+        match read_json(&self.record_path(name)) {
+            Err(error) if is_damage(&error) => Ok(None),
+            read => read,
+        }
+    }
+
+    /// Layers whose files may not be on the disk yet, by name.
+    fn unsynced(&self) -> io::Result<Vec<(String, LayerRecord)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.layers_directory())? {
+            let Ok(file) = entry?.file_name().into_string() else {
+                continue;
+            };
+            let Some(name) = file.strip_suffix(".json") else {
+                continue;
+            };
+            let record = self.record(name)?;
+            found.extend(
+                record
+                    .filter(|record| record.unsynced_in_boot.is_some())
+                    .map(|record| (name.to_owned(), record)),
+            );
+        }
+        Ok(found)
     }
 
     /// An empty directory to unpack into.
@@ -125,7 +195,7 @@ impl ImageStore {
         Ok(directory)
     }
 
-    /// Takes an unpacked directory in as this layer.
+    /// Takes an unpacked directory in as this layer, for this boot until [`ImageStore::sync`].
     pub(crate) fn adopt_layer(&self, diff_id: &str, unpacked: &Path) -> io::Result<String> {
         let invalid = || {
             io::Error::new(
@@ -138,15 +208,11 @@ impl ImageStore {
         // Without its record a directory is what a process left that was killed between the two steps below.
         remove_tree(&directory)?;
         fs::rename(unpacked, &directory)?;
-        // The record says that the layer is whole, so its files must be on the disk before.
-        syncfs(fs::File::open(&directory)?)?;
-        write_json(
-            &self.record_path(&name),
-            &LayerRecord {
-                diff_id: diff_id.to_owned(),
-            },
-            Durability::Synced,
-        )?;
+        let record = LayerRecord {
+            diff_id: diff_id.to_owned(),
+            unsynced_in_boot: Some(self.boot_id.to_string()),
+        };
+        write_json(&self.record_path(&name), &record, Durability::ThisBoot)?;
         Ok(name)
     }
 
@@ -179,6 +245,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// `sha256:…` of these bytes.
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
     format!("{SHA256_PREFIX}{}", hex(digest(&SHA256, bytes).as_ref()))
+}
+
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+    )
 }
 
 fn layer_name(diff_id: &str) -> Option<String> {
@@ -227,6 +300,39 @@ mod tests {
             None,
             "an image without its layers is not there"
         );
+    }
+
+    /// What a loss of power leaves: files of another boot.
+    #[test]
+    fn what_was_not_synced_is_of_its_boot() {
+        let temporary = tempfile::tempdir().unwrap();
+        let open = || ImageStore::open(temporary.path().to_owned()).unwrap();
+        let store = open();
+        let adopt = |content: &[u8]| {
+            let directory = store.new_directory("x").unwrap();
+            fs::write(directory.join("file"), content).unwrap();
+            let diff_id = digest_of(content);
+            let name = store.adopt_layer(&diff_id, &directory).unwrap();
+            (diff_id, name)
+        };
+        let (synced, _) = adopt(b"synced");
+        store.sync().unwrap();
+        assert!(store.unsynced().unwrap().is_empty());
+        let (lost, lost_name) = adopt(b"lost");
+        let (damaged, damaged_name) = adopt(b"damaged");
+        assert!(
+            open().layer(&lost).unwrap().is_some(),
+            "the agent's restart"
+        );
+        let path = store.record_path(&lost_name);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(&*store.boot_id, "another boot")).unwrap();
+        fs::write(store.record_path(&damaged_name), "").unwrap();
+        let again = open();
+        assert!(again.layer(&synced).unwrap().is_some());
+        assert_eq!(again.layer(&lost).unwrap(), None);
+        assert_eq!(again.layer(&damaged).unwrap(), None);
+        assert!(!again.layers_directory().join(lost_name).exists());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, unlinkat};
@@ -22,33 +23,31 @@ const WHITEOUT_PREFIX: &str = ".wh.";
 const OPAQUE_WHITEOUT: &str = ".wh..wh..opq";
 const OPAQUE_ATTRIBUTE: &str = "trusted.overlay.opaque";
 const BUFFER_BYTES: usize = 64 * 1024;
+/// What goes from the decompressing thread to the unpacking one at a time.
+const BLOCK_BYTES: usize = 256 * 1024;
 
-/// What the bytes turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Digests {
-    pub compressed: String,
-    pub uncompressed: String,
-}
-
-/// Unpacks gzip, zstd or plain tar.
-pub(super) fn unpack(archive: impl Read, directory: &Path) -> io::Result<Digests> {
+/// Decompresses gzip, zstd or plain tar, block by block, and answers the digest of what came in.
+pub(super) fn decompress(
+    archive: impl Read,
+    mut block: impl FnMut(Bytes) -> io::Result<()>,
+) -> io::Result<String> {
     let mut compressed = BufReader::with_capacity(BUFFER_BYTES, Hashing::new(archive));
-    let uncompressed = {
-        let decompressed = decompress(&mut compressed)?;
-        let mut hashed = Hashing::new(decompressed);
-        unpack_tar(&mut hashed, directory)?;
-        // A tar reader stops at the end mark; what pads the archive belongs to its digest.
-        io::copy(&mut hashed, &mut io::sink())?;
-        hashed.finish()
-    };
+    {
+        let mut decompressed = decompressor(&mut compressed)?;
+        loop {
+            let mut bytes = Vec::with_capacity(BLOCK_BYTES);
+            let limit = BLOCK_BYTES as u64;
+            if (&mut decompressed).take(limit).read_to_end(&mut bytes)? == 0 {
+                break;
+            }
+            block(bytes.into())?;
+        }
+    }
     io::copy(&mut compressed, &mut io::sink())?;
-    Ok(Digests {
-        compressed: compressed.into_inner().finish(),
-        uncompressed,
-    })
+    Ok(compressed.into_inner().finish())
 }
 
-fn decompress<'a, R: Read>(archive: &'a mut BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+fn decompressor<'a, R: Read>(archive: &'a mut BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     // Told by the bytes, because media types are wrong more often than magic numbers.
@@ -60,6 +59,15 @@ fn decompress<'a, R: Read>(archive: &'a mut BufReader<R>) -> io::Result<Box<dyn 
     } else {
         Ok(Box::new(archive))
     }
+}
+
+/// Unpacks a tar archive, and answers its digest.
+pub(super) fn unpack(archive: impl Read, directory: &Path) -> io::Result<String> {
+    let mut hashed = Hashing::new(archive);
+    unpack_tar(&mut hashed, directory)?;
+    // A tar reader stops at the end mark; what pads the archive belongs to its digest.
+    io::copy(&mut hashed, &mut io::sink())?;
+    Ok(hashed.finish())
 }
 
 fn unpack_tar(archive: impl Read, directory: &Path) -> io::Result<()> {
@@ -306,9 +314,14 @@ mod tests {
         let zstd = zstd::encode_all(&plain[..], 1).unwrap();
         for bytes in [&plain, &gzip, &zstd] {
             let directory = tempfile::tempdir().unwrap();
-            let digests = unpack(&bytes[..], directory.path()).unwrap();
-            assert_eq!(digests.compressed, digest_of(bytes));
-            assert_eq!(digests.uncompressed, digest_of(&plain));
+            let mut decompressed = Vec::new();
+            let take = |block: Bytes| {
+                decompressed.extend_from_slice(&block);
+                Ok(())
+            };
+            assert_eq!(decompress(&bytes[..], take).unwrap(), digest_of(bytes));
+            let digest = unpack(&decompressed[..], directory.path()).unwrap();
+            assert_eq!(digest, digest_of(&plain));
             assert_eq!(
                 std::fs::read_to_string(directory.path().join("d/b")).unwrap(),
                 "two"
