@@ -34,6 +34,11 @@ impl Root {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// The directory at `path`, if there is one.
+    pub(crate) fn directory(&self, path: &Path) -> Option<OwnedFd> {
+        self.resolve(path, OFlag::O_PATH | OFlag::O_DIRECTORY).ok()
+    }
+
     /// The directory at `path`, made with its parents where it does not exist.
     pub(crate) fn make_directory(&self, path: &Path) -> io::Result<OwnedFd> {
         let mut descriptor: OwnedFd = self.0.try_clone()?.into();

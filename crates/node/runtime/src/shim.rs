@@ -4,6 +4,8 @@
 //! threads (a lock held by one of them would stay held in the child). And a container must not die with the agent.
 //! Hence one single-threaded process a container, which is its parent, reads its output and writes down its end.
 
+mod console;
+mod devices;
 mod exec;
 mod executor;
 mod init;
@@ -14,6 +16,7 @@ mod runc;
 mod sandbox;
 mod seccomp;
 mod users;
+mod volumes;
 
 use std::ffi::OsString;
 use std::io::Write;

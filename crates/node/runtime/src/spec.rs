@@ -58,6 +58,10 @@ pub struct ContainerSpec {
     pub sysctls: Vec<(String, String)>,
     /// Runs a small init as process 1, which passes signals on and reaps.
     pub init: bool,
+    /// The program's input and output are a terminal, whose output is one stream.
+    pub terminal: bool,
+    /// The host's devices that the container may use, besides the usual ones.
+    pub devices: Vec<Device>,
     /// Keeps standard input open, with nothing to read; otherwise it is at its end.
     pub keep_stdin_open: bool,
     /// No program in the container gets more privileges than its parent, by set-user-ID for example.
@@ -97,11 +101,24 @@ pub struct Sandbox {
 
 /// A host directory or file that is visible in the container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Mount {
     /// A relative path is in the storage of the task's [`Sandbox`], and made there when it is missing.
     pub source: PathBuf,
     pub destination: String,
     pub read_only: bool,
+    /// As long as the source is an empty directory, it gets what the image has at the destination, as Docker's volumes do.
+    pub copy_from_image: bool,
+}
+
+/// A device of the host, or all devices in a directory of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    pub source: PathBuf,
+    pub destination: PathBuf,
+    /// Letters of `rwm`: read, write, make nodes.
+    pub permissions: String,
 }
 
 /// A file system in memory.

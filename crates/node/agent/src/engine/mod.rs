@@ -6,6 +6,7 @@ mod driver;
 mod health;
 pub mod image_cleanup;
 pub mod image_reference;
+mod image_volumes;
 pub mod images;
 mod plan;
 mod prepare;

@@ -113,10 +113,7 @@ fn refuse(conditions: &[(&str, bool)]) -> Result<(), SettingsError> {
 }
 
 fn refuse_config(config: &docker::Config) -> Result<(), SettingsError> {
-    refuse(&[
-        ("Config.Domainname", set(&config.domainname)),
-        ("Config.Tty", config.tty == Some(true)),
-    ])
+    refuse(&[("Config.Domainname", set(&config.domainname))])
 }
 
 fn refuse_host(host: &docker::HostConfig) -> Result<(), SettingsError> {
@@ -143,7 +140,6 @@ fn refuse_host(host: &docker::HostConfig) -> Result<(), SettingsError> {
                 .all(|option| is_no_new_privileges(option)),
         ),
         ("HostConfig.GroupAdd", !host.group_add.is_empty()),
-        ("HostConfig.Devices", !host.devices.is_empty()),
         (
             "HostConfig.PidMode",
             namespace(host.pid_mode.as_deref()).is_none(),
@@ -237,12 +233,7 @@ mod tests {
     #[test]
     fn what_the_runtime_cannot_do_is_refused_by_name() {
         for (config, host, name) in [
-            (r#"{"Tty":true}"#, "", "Config.Tty"),
-            (
-                "",
-                r#"{"Devices":[{"PathOnHost":"/dev/kvm"}]}"#,
-                "HostConfig.Devices",
-            ),
+            (r#"{"Domainname":"x"}"#, "", "Config.Domainname"),
             ("", r#"{"PidMode":"container:x"}"#, "HostConfig.PidMode"),
             ("", r#"{"GpuCount":1}"#, "GpuCount"),
         ] {

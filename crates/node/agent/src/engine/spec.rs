@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use link::acs;
-use runtime::{ContainerSpec, Image, Mount, Namespace, Role, TaskGroup, Tmpfs, Ulimit};
+use runtime::{ContainerSpec, Device, Image, Mount, Namespace, Role, TaskGroup, Tmpfs, Ulimit};
 
+use super::image_volumes::ImageVolumes;
 use super::sandbox;
 use super::settings::{Settings, SettingsError, is_no_new_privileges, namespace};
 
@@ -78,6 +79,17 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
             .and_then(|value| u64::try_from(value).ok())
             .filter(|value| *value > 0)
     };
+    let tmpfs = host.tmpfs.iter();
+    let tmpfs = tmpfs.map(|(destination, options)| tmpfs_of(destination, options));
+    let tmpfs = tmpfs.collect::<Result<Vec<_>, _>>()?;
+    let mut mounts = mounts(context, container, &mut Vec::new())?;
+    ImageVolumes {
+        declared: &image.volumes,
+        container_index: context.index,
+        is_fargate: is_fargate(context.task),
+        own_volumes: own_volumes(context),
+    }
+    .apply(&mut mounts, &tmpfs);
     Ok(ContainerSpec {
         id: container_id(context.task_id, context.index, name, context.restarts),
         task_id: context.task_id.to_owned(),
@@ -127,12 +139,8 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
         resolv_conf: Some(files.join("resolv.conf")),
         hosts: Some(files.join("hosts")),
         hostname_file: Some(files.join("hostname")),
-        mounts: mounts(context, container, &mut Vec::new())?,
-        tmpfs: host
-            .tmpfs
-            .iter()
-            .map(|(destination, options)| tmpfs(destination, options))
-            .collect::<Result<_, _>>()?,
+        mounts,
+        tmpfs,
         shared_memory_bytes: bytes(host.shm_size),
         readonly_root: host.readonly_rootfs == Some(true),
         privileged: host.privileged == Some(true),
@@ -141,6 +149,8 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
         ulimits: ulimits(context),
         sysctls: host.sysctls.clone().into_iter().collect(),
         init: host.init == Some(true),
+        terminal: config.tty == Some(true),
+        devices: host.devices.iter().map(device).collect(),
         keep_stdin_open: config.open_stdin == Some(true),
         no_new_privileges: host
             .security_opt
@@ -168,6 +178,22 @@ fn namespace_of(
         .ok_or_else(|| SettingsError::Unsupported(format!("{name} {}", mode.unwrap_or_default())))
 }
 
+fn is_fargate(task: &acs::Task) -> bool {
+    task.launch_type.as_deref() == Some("FARGATE")
+}
+
+fn device(device: &link::docker::Device) -> Device {
+    let given = |text: &str, default: &str| match text {
+        "" => default.to_owned(),
+        text => text.to_owned(),
+    };
+    Device {
+        source: device.path_on_host.clone().into(),
+        destination: given(&device.path_in_container, &device.path_on_host).into(),
+        permissions: given(&device.cgroup_permissions, "rwm"),
+    }
+}
+
 fn ulimits(context: &SpecContext<'_>) -> Vec<Ulimit> {
     const NOFILE: &str = "nofile";
     let mut limits: Vec<Ulimit> = context
@@ -181,8 +207,7 @@ fn ulimits(context: &SpecContext<'_>) -> Vec<Ulimit> {
             hard: limit.hard,
         })
         .collect();
-    let is_fargate = context.task.launch_type.as_deref() == Some("FARGATE");
-    if is_fargate && limits.iter().all(|limit| limit.name != NOFILE) {
+    if is_fargate(context.task) && limits.iter().all(|limit| limit.name != NOFILE) {
         limits.push(Ulimit {
             name: NOFILE.to_owned(),
             soft: context.open_files,
@@ -285,6 +310,7 @@ fn mounts(
             source: volume_source(context, volume)?,
             destination: point.container_path.clone().unwrap_or_default(),
             read_only: point.read_only == Some(true),
+            copy_from_image: false,
         });
     }
     for from in &container.volumes_from {
@@ -339,6 +365,16 @@ fn mounts_of_other(
     Ok(taken)
 }
 
+/// Where volumes are that live as long as the task.
+fn own_volumes(context: &SpecContext<'_>) -> PathBuf {
+    const VOLUMES: &str = "volumes";
+    match context.task.ephemeral_storage_size {
+        // In the storage that the sandbox holds.
+        Some(_) => VOLUMES.into(),
+        None => context.task_directory.join(VOLUMES),
+    }
+}
+
 fn volume_source(context: &SpecContext<'_>, name: &str) -> Result<PathBuf, SettingsError> {
     let volume = context
         .task
@@ -352,14 +388,7 @@ fn volume_source(context: &SpecContext<'_>, name: &str) -> Result<PathBuf, Setti
             "{name:?} cannot name a volume"
         )));
     }
-    let own = || {
-        let relative = Path::new("volumes").join(name);
-        match context.task.ephemeral_storage_size {
-            // In the storage that the sandbox holds.
-            Some(_) => relative,
-            None => context.task_directory.join(relative),
-        }
-    };
+    let own = || own_volumes(context).join(name);
     match volume.kind.as_deref() {
         None | Some("" | "host") => {
             let path = volume
@@ -411,6 +440,7 @@ fn docker_mounts(settings: &Settings) -> Result<Vec<Mount>, SettingsError> {
             source: source.into(),
             destination: destination.to_owned(),
             read_only,
+            copy_from_image: false,
         });
     }
     for mount in &settings.host.mounts {
@@ -424,12 +454,13 @@ fn docker_mounts(settings: &Settings) -> Result<Vec<Mount>, SettingsError> {
             source: PathBuf::from(&mount.source),
             destination: mount.target.clone(),
             read_only: mount.read_only == Some(true),
+            copy_from_image: false,
         });
     }
     Ok(mounts)
 }
 
-fn tmpfs(destination: &str, options: &str) -> Result<Tmpfs, SettingsError> {
+fn tmpfs_of(destination: &str, options: &str) -> Result<Tmpfs, SettingsError> {
     let mut parsed = Tmpfs {
         destination: destination.to_owned(),
         ..Default::default()

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::devices::DeviceNode;
 use super::seccomp;
 use super::users::ResolvedUser;
 use crate::cgroup::{CPU_PERIOD_MICROSECONDS, Hierarchies, quota_microseconds, weight_of_shares};
-use crate::spec::{ContainerSpec, Namespace, Tmpfs, Ulimit};
+use crate::spec::{ContainerSpec, Mount, Namespace, Tmpfs, Ulimit};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const DEFAULT_SHARED_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
@@ -106,6 +107,7 @@ pub(super) struct Surroundings {
     pub ipc: Option<String>,
     pub shared_memory: Option<PathBuf>,
     pub storage: Option<PathBuf>,
+    pub devices: Vec<DeviceNode>,
     /// A static init program of the host, for an OCI runtime that has none of its own.
     pub init: Option<PathBuf>,
 }
@@ -125,7 +127,7 @@ pub(super) fn config(
         "hostname": spec.hostname,
         "root": { "path": rootfs, "readonly": spec.readonly_root },
         "process": {
-            "terminal": false,
+            "terminal": spec.terminal,
             "user": { "uid": user.uid, "gid": user.gid, "additionalGids": user.additional_gids },
             "args": arguments(spec, surroundings),
             "env": environment(spec, user),
@@ -139,7 +141,8 @@ pub(super) fn config(
         "linux": {
             "cgroupsPath": group,
             "namespaces": namespaces(spec, surroundings),
-            "resources": resources(spec, hierarchies.is_unified()),
+            "resources": resources(spec, hierarchies.is_unified(), &surroundings.devices),
+            "devices": surroundings.devices.iter().map(device).collect::<Vec<_>>(),
             "sysctl": sysctls(spec, surroundings.network.is_some() || spec.without_network),
             "maskedPaths": if spec.privileged { &[][..] } else { &MASKED_PATHS[..] },
             "readonlyPaths": if spec.privileged { &[][..] } else { &READONLY_PATHS[..] },
@@ -175,8 +178,10 @@ fn environment(spec: &ContainerSpec, user: &ResolvedUser) -> Vec<String> {
         ("HOSTNAME", &spec.hostname),
         ("HOME", &user.home),
     ];
+    let terminal = spec.terminal.then_some(("TERM", "xterm"));
     let defaults = defaults
         .into_iter()
+        .chain(terminal)
         .filter(|(name, _)| !given(name))
         .map(|(name, value)| format!("{name}={value}"));
     let own = spec
@@ -299,7 +304,19 @@ fn namespaces(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<Value> {
     .collect()
 }
 
-fn resources(spec: &ContainerSpec, unified: bool) -> Value {
+fn device(node: &DeviceNode) -> Value {
+    json!({
+        "path": node.path,
+        "type": node.kind,
+        "major": node.major,
+        "minor": node.minor,
+        "fileMode": node.mode,
+        "uid": node.uid,
+        "gid": node.gid,
+    })
+}
+
+fn resources(spec: &ContainerSpec, unified: bool, nodes: &[DeviceNode]) -> Value {
     let mut cpu = json!({});
     // Files of version 2 by name, where libcontainer's own translation would not do.
     let mut files = json!({});
@@ -327,9 +344,19 @@ fn resources(spec: &ContainerSpec, unified: bool) -> Value {
     if let Some(swappiness) = spec.swappiness {
         memory["swappiness"] = json!(swappiness);
     }
+    let mut devices = vec![json!({ "allow": spec.privileged, "access": "rwm" })];
+    devices.extend(nodes.iter().map(|node| {
+        json!({
+            "allow": true,
+            "type": node.kind,
+            "major": node.major,
+            "minor": node.minor,
+            "access": node.permissions,
+        })
+    }));
     let mut resources = json!({
-        // libcontainer allows the usual ones on top.
-        "devices": [{ "allow": spec.privileged, "access": "rwm" }],
+        // OCI runtimes allow the usual ones on top.
+        "devices": devices,
         "cpu": cpu,
         "memory": memory,
     });
@@ -429,14 +456,19 @@ fn mounts(spec: &ContainerSpec, surroundings: &Surroundings) -> Vec<Value> {
     let init = surroundings.init.as_deref();
     mounts.extend(init.map(|program| bind(program, INIT_DESTINATION, true)));
     mounts.extend(spec.mounts.iter().map(|volume| {
-        let source = match &surroundings.storage {
-            // Joining an absolute path to another gives the absolute one.
-            Some(storage) => storage.join(&volume.source),
-            None => volume.source.clone(),
-        };
+        let source = mount_source(volume, surroundings);
         bind(&source, &volume.destination, volume.read_only)
     }));
     mounts
+}
+
+/// Where a volume's files are, as the shim sees them.
+pub(super) fn mount_source(volume: &Mount, surroundings: &Surroundings) -> PathBuf {
+    match &surroundings.storage {
+        // Joining an absolute path to another gives the absolute one.
+        Some(storage) => storage.join(&volume.source),
+        None => volume.source.clone(),
+    }
 }
 
 fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Value {
@@ -493,6 +525,7 @@ mod tests {
                 network: Some("/proc/self/fd/3".into()),
                 ..Surroundings::default()
             },
+            &OciRuntime::Libcontainer,
         );
         let parsed: Spec = serde_json::from_value(config).unwrap();
         let limits = parsed

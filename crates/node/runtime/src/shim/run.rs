@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clock::Clock;
 use libcontainer::container::builder::ContainerBuilder;
@@ -16,12 +16,13 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stdout, pipe2, setsid};
 
+use super::console::Console;
 use super::executor::{FirstProcess, ProgramExecutor};
 use super::oci::Surroundings;
 use super::runc::{self, Runc};
 use super::sandbox::{self, Joined};
 use super::users::{self, ResolvedUser};
-use super::{ShimError, StartAnswer, StoredContainer, oci, rootfs};
+use super::{ShimError, StartAnswer, StoredContainer, devices, oci, rootfs, volumes};
 use crate::cgroup::Group;
 use crate::contract::{Exit, LogStream, Started};
 use crate::disk::{ContainerDirectory, Durability, create_json, read_json, write_json};
@@ -132,6 +133,8 @@ fn launch(
     let signals = watch_children()?;
     let (stdout, container_stdout) = pipe()?;
     let (stderr, container_stderr) = pipe()?;
+    let console = container.spec.terminal.then(|| Console::listen(directory));
+    let console = console.transpose()?;
     let (stdin, container_stdin) = if container.spec.keep_stdin_open {
         let (container_stdin, stdin) = pipe()?;
         (Some(stdin), Some(container_stdin))
@@ -142,6 +145,7 @@ fn launch(
         stdin: container_stdin,
         stdout: container_stdout,
         stderr: container_stderr,
+        console: console.as_ref().map(Console::path),
     };
     let pid = match &container.oci_runtime {
         OciRuntime::Libcontainer => {
@@ -162,12 +166,16 @@ fn launch(
         write_json(&directory.state(), &state, Durability::ThisBoot)
             .map_err(ShimError::system("state.json"))?;
     }
+    let (stdout, stderr) = match console {
+        Some(console) => (console.receive()?, None),
+        None => (stdout, Some(stderr)),
+    };
     Ok(Running {
         started,
         signals,
         _stdin: stdin,
         stdout: Some(stdout.into()),
-        stderr: Some(stderr.into()),
+        stderr: stderr.map(File::from),
         log,
         directory: directory.clone(),
     })
@@ -186,6 +194,8 @@ pub(super) struct Streams {
     pub stdin: Option<OwnedFd>,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
+    /// Where the terminal goes, if the program gets one in place of all of them.
+    pub console: Option<PathBuf>,
 }
 
 fn first_process(spec: &ContainerSpec) -> FirstProcess {
@@ -223,11 +233,17 @@ fn write_config(
         ipc: sandbox.map(|sandbox| path(&sandbox.ipc_namespace)),
         shared_memory: sandbox.map(Joined::shared_memory),
         storage: sandbox.and_then(Joined::storage),
+        devices: devices::nodes(&container.spec.devices)?,
         init,
     };
     for mount in &container.spec.mounts {
         if let (true, Some(storage)) = (mount.source.is_relative(), &surroundings.storage) {
             sandbox::make_directory(&storage.join(&mount.source))?;
+        }
+        if mount.copy_from_image {
+            let source = oci::mount_source(mount, &surroundings);
+            sandbox::make_directory(&source)?;
+            volumes::fill(&root, &mount.destination, &source)?;
         }
     }
     let config = oci::config(
@@ -260,9 +276,13 @@ fn create_and_start(
     let mut builder = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())
         .with_executor(executor)
         .with_root_path(directory.path())
-        .map_err(failed)?
-        .with_stdout(streams.stdout)
-        .with_stderr(streams.stderr);
+        .map_err(failed)?;
+    builder = match streams.console {
+        Some(console) => builder.with_console_socket(Some(console)),
+        None => builder
+            .with_stdout(streams.stdout)
+            .with_stderr(streams.stderr),
+    };
     if let Some(stdin) = streams.stdin {
         builder = builder.with_stdin(stdin);
     }
@@ -309,8 +329,11 @@ fn answer(answer: &StartAnswer) {
 
 impl Running {
     fn supervise(mut self, clock: &Clock, group: &Group<'_>) -> Exit {
+        // It may have ended while nobody listened.
+        let mut timeout = PollTimeout::ZERO;
         loop {
-            // First, for it may have ended while nobody listened.
+            self.poll(timeout, clock);
+            timeout = PollTimeout::NONE;
             if let Some(status) = self.reap() {
                 let at = clock.now();
                 let oom_killed = group.oom_kills() > 0;
@@ -330,7 +353,6 @@ impl Running {
                     error: None,
                 };
             }
-            self.poll(PollTimeout::NONE, clock);
         }
     }
 

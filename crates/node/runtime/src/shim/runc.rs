@@ -64,7 +64,11 @@ impl Runc<'_> {
             .args(["create", "--bundle"])
             .arg(self.directory.path())
             .arg("--pid-file")
-            .arg(&pid_file)
+            .arg(&pid_file);
+        if let Some(console) = &streams.console {
+            create.arg("--console-socket").arg(console);
+        }
+        create
             .arg(OCI_ID)
             .stdin(streams.stdin.map_or_else(Stdio::null, Stdio::from))
             .stdout(streams.stdout)

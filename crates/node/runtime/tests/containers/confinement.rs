@@ -1,6 +1,6 @@
 //! Ways out of a container that are known, each tried and each closed.
 
-use runtime::ContainerSpec;
+use runtime::{ContainerSpec, Device, Runtime};
 
 use crate::fixture::{Fixture, is_unified};
 
@@ -85,6 +85,47 @@ async fn a_device_that_is_made_cannot_be_opened() {
     // Errors come by another pipe, so in any order.
     let works = log.lines().any(|line| line == "4");
     assert!(works, "the usual devices work: {log}");
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn devices_are_given_as_told() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let device = |permissions: &str| Device {
+        source: "/dev/loop-control".into(),
+        destination: "/dev/mine".into(),
+        permissions: permissions.to_owned(),
+    };
+    let with = |id: &str, permissions: &str| ContainerSpec {
+        devices: vec![device(permissions)],
+        ..fixture.shell(
+            id,
+            "(exec 3</dev/mine) && echo readable; (exec 3>/dev/mine) && echo writable",
+        )
+    };
+    let (_, log) = fixture.run(with("a", "r")).await;
+    assert!(
+        log.contains("readable") && !log.contains("writable"),
+        "{log}"
+    );
+    let (_, log) = fixture.run(with("b", "rwm")).await;
+    assert!(
+        log.contains("readable") && log.contains("writable"),
+        "{log}"
+    );
+    let missing = ContainerSpec {
+        devices: vec![Device {
+            source: "/dev/none".into(),
+            ..device("r")
+        }],
+        ..fixture.shell("c", "true")
+    };
+    fixture.runtime.create(missing).await.unwrap();
+    let error = fixture.runtime.start("c").await.unwrap_err().to_string();
+    let expected = "error gathering device information while adding custom device \"/dev/none\"";
+    assert!(error.contains(expected), "{error}");
     fixture.finish().await;
 }
 

@@ -10,4 +10,5 @@ mod registry;
 mod restart;
 mod runc;
 mod sandbox;
+mod terminal;
 mod world;

@@ -7,11 +7,12 @@ use runtime::OciRuntime;
 /// Names the OCI runtime that the suite runs on.
 const VARIABLE: &str = "GANTRY_TEST_OCI_RUNTIME";
 /// What does not depend on who makes containers is not run twice.
-const SUITE: [&str; 5] = [
+const SUITE: [&str; 6] = [
     "confinement::",
     "life::",
     "restart::",
     "sandbox::",
+    "terminal::",
     "world::",
 ];
 

@@ -137,7 +137,7 @@ async fn storage_has_an_end() {
     let mount = Mount {
         source: PathBuf::from("volumes/data"),
         destination: "/vol".to_owned(),
-        read_only: false,
+        ..Mount::default()
     };
     let with_volume = |id: &str, script: &str| ContainerSpec {
         mounts: vec![mount.clone()],

@@ -58,6 +58,7 @@ async fn mounts_files_and_read_only_roots() {
         source: volume.clone(),
         destination: destination.to_owned(),
         read_only,
+        copy_from_image: false,
     };
     let spec = ContainerSpec {
         readonly_root: true,
@@ -79,6 +80,38 @@ async fn mounts_files_and_read_only_roots() {
     );
     assert_eq!(log.matches("Read-only file system").count(), 2, "{log}");
     assert_eq!(std::fs::read_to_string(volume.join("f")).unwrap(), "1\n");
+    fixture.finish().await;
+}
+
+#[tokio::test]
+async fn an_empty_volume_gets_what_the_image_has() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let volume = fixture.data().join("volume");
+    std::fs::create_dir(&volume).unwrap();
+    let with_volume = |id: &str, destination: &str, script: &str| ContainerSpec {
+        mounts: vec![Mount {
+            source: volume.clone(),
+            destination: destination.to_owned(),
+            copy_from_image: true,
+            ..Mount::default()
+        }],
+        readonly_root: true,
+        ..fixture.shell(id, script)
+    };
+    let script = "ls /data; chmod 770 /data; rm /data/seen; echo mine > /data/own";
+    let (_, log) = fixture.run(with_volume("a", "/data", script)).await;
+    assert_eq!(log, "seen\n");
+    // What is not empty stays as it is.
+    let (_, log) = fixture.run(with_volume("b", "/data", "ls /data")).await;
+    assert_eq!(log, "own\n");
+    std::fs::remove_file(volume.join("own")).unwrap();
+    // The directory itself becomes the image's too.
+    let (_, log) = fixture
+        .run(with_volume("c", "/etc", "ls /etc; stat -c %a /etc"))
+        .await;
+    assert_eq!(log, "group\npasswd\n755\n");
     fixture.finish().await;
 }
 

@@ -59,6 +59,10 @@ const NAMESPACED_PARAMETERS: [&str; 8] = [
     "kernel.shm_rmid_forced",
 ];
 
+fn is_absolute(path: &str) -> bool {
+    path.starts_with('/')
+}
+
 pub(super) fn check(container: &ContainerDefinition) -> Result<(), Refusal> {
     let invalid = |field: &str, why: &str| {
         Err(Refusal::client(format!(
@@ -84,6 +88,21 @@ pub(super) fn check(container: &ContainerDefinition) -> Result<(), Refusal> {
                 "linuxParameters.sharedMemorySize",
                 "It must be greater than 0.",
             );
+        }
+        for device in list(&linux.devices) {
+            let is_path = |path: &Option<String>| path.as_deref().is_some_and(is_absolute);
+            if !is_path(&device.host_path) {
+                return invalid(
+                    "linuxParameters.devices",
+                    "'hostPath' must be an absolute path.",
+                );
+            }
+            if device.container_path.is_some() && !is_path(&device.container_path) {
+                return invalid(
+                    "linuxParameters.devices",
+                    "'containerPath' must be an absolute path.",
+                );
+            }
         }
         if linux.max_swap.is_some_and(|mib| mib < 0) {
             return invalid("linuxParameters.maxSwap", "It must not be negative.");

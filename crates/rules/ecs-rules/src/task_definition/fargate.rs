@@ -124,6 +124,7 @@ fn cannot_have(container: &ContainerDefinition) -> Option<String> {
         ("sharedMemorySize", linux.shared_memory_size.is_some()),
         ("maxSwap", linux.max_swap.is_some()),
         ("swappiness", linux.swappiness.is_some()),
+        ("devices", !list(&linux.devices).is_empty()),
     ] {
         if is_set {
             return Some(format!("linuxParameters.{field}"));

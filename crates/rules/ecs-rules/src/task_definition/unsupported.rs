@@ -2,8 +2,7 @@
 //! (`docs/coverage.md` is made of it), so neither can forget what the other says.
 
 use api_ecs::types::{
-    Compatibility, ContainerDefinition, LogDriver, OSFamily, RegisterTaskDefinitionRequest,
-    VersionConsistency, Volume,
+    Compatibility, ContainerDefinition, LogDriver, OSFamily, RegisterTaskDefinitionRequest, Volume,
 };
 
 use super::{list, logs, name};
@@ -172,32 +171,12 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
         asks: |container| !list(&container.resource_requirements).is_empty(),
     },
     UnsupportedField {
-        path: "containerDefinitions[].versionConsistency: enabled",
-        why: "each task resolves the image's tag anew",
-        asks: |container| container.version_consistency == Some(VersionConsistency::ENABLED),
-    },
-    UnsupportedField {
         path: "containerDefinitions[].dockerSecurityOptions other than no-new-privileges",
         why: RUNTIME,
         asks: |container| {
             list(&container.docker_security_options)
                 .iter()
                 .any(|option| !NO_NEW_PRIVILEGES.contains(&option.as_str()))
-        },
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].pseudoTerminal",
-        why: RUNTIME,
-        asks: |container| container.pseudo_terminal == Some(true),
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].linuxParameters.devices",
-        why: RUNTIME,
-        asks: |container| {
-            container
-                .linux_parameters
-                .as_ref()
-                .is_some_and(|linux| !list(&linux.devices).is_empty())
         },
     },
 ];

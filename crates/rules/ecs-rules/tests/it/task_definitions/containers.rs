@@ -304,6 +304,12 @@ fn other_settings_of_containers() {
         ),
         (
             first(plain(), |it| {
+                it.linux_parameters = linux(|linux| linux.devices = Some(vec![Device::default()]))
+            }),
+            "'hostPath' must be an absolute path",
+        ),
+        (
+            first(plain(), |it| {
                 it.memory = None;
                 it.memory_reservation = Some(64);
                 it.linux_parameters = linux(|linux| linux.max_swap = Some(1));

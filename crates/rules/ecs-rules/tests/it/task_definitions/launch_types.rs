@@ -53,6 +53,12 @@ fn what_fargate_asks_for() {
         ),
         (
             first(fargate(), |it| {
+                it.linux_parameters = linux(|linux| linux.devices = Some(vec![Device::default()]))
+            }),
+            "devices",
+        ),
+        (
+            first(fargate(), |it| {
                 it.linux_parameters = linux(|linux| {
                     linux.capabilities = Some(KernelCapabilities {
                         add: Some(vec!["NET_ADMIN".into()]),
