@@ -11,6 +11,7 @@ mod client_token;
 mod counts;
 mod deployments;
 mod explain;
+mod image_pins;
 mod launch;
 pub mod link;
 mod lookup;

@@ -10,6 +10,7 @@ use state::{Head, Tx};
 use wire::{Caller, Error, Principal};
 
 use crate::{
+    image_pins,
     records::{
         ContainerInstanceRecord, ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding,
         TaskRecord, TaskStatus,
@@ -114,6 +115,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, key: &str, report: &NodeReport, now: UnixMi
     set_attachments(&mut task, report);
     if task != *before {
         task.version += 1;
+        image_pins::remember(tx, &task);
         tasks::write(tx, task);
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn render(
 ) -> acs::Container {
     let name = definition.name.clone().unwrap_or_default();
     acs::Container {
-        image: definition.image.clone(),
+        image: super::image::reference(definition, input.image_digests),
         cpu: overrides.and_then(|of| of.cpu).or(definition.cpu),
         memory: overrides.and_then(|of| of.memory).or(definition.memory),
         essential: Some(definition.essential.unwrap_or(true)),

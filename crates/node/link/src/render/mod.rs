@@ -4,6 +4,7 @@
 //! (agent protocol §0.8), so the translation lives here and not in the agent.
 
 mod container;
+mod image;
 mod volume;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct TaskRenderInput<'a> {
     pub service_name: Option<&'a str>,
     /// By container name.
     pub container_arns: &'a BTreeMap<String, String>,
+    /// What images are pinned to, by container name; of a deployment's tasks.
+    pub image_digests: &'a BTreeMap<String, String>,
     /// Of an awsvpc task.
     pub network_interface: Option<NetworkInterface<'a>>,
 }

@@ -18,6 +18,8 @@ fn pair(name: &str, value: &str) -> KeyValuePair {
     }
 }
 
+static NO_DIGESTS: BTreeMap<String, String> = BTreeMap::new();
+
 fn input<'a>(
     definition: &'a TaskDefinition,
     arns: &'a BTreeMap<String, String>,
@@ -34,6 +36,7 @@ fn input<'a>(
         group: Some("family:web"),
         service_name: None,
         container_arns: arns,
+        image_digests: &NO_DIGESTS,
         network_interface: None,
     }
 }

@@ -525,7 +525,6 @@ mod tests {
                 network: Some("/proc/self/fd/3".into()),
                 ..Surroundings::default()
             },
-            &OciRuntime::Libcontainer,
         );
         let parsed: Spec = serde_json::from_value(config).unwrap();
         let limits = parsed

@@ -12,6 +12,7 @@ use state::Head;
 
 use crate::{
     account_settings,
+    image_pins,
     records::{SubnetRecord, TaskDefinitionRecord, TaskRecord},
     render,
 };
@@ -61,6 +62,7 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
         group: Some(&task.group),
         service_name: task.service.as_deref(),
         container_arns: &container_arns,
+        image_digests: &image_pins::of(head, task),
         network_interface,
     }))
 }

@@ -15,8 +15,8 @@ pub use ecs_rules::deployment::{
 
 /// What one deployment of a service deploys; never changes, but for the digests of its images.
 ///
-/// Writers: Create- and UpdateService make it (the service scheduler, for a service of an older binary); the service
-/// scheduler writes `images[].digest`, once, when the deployment is complete. It goes with the last service deployment
+/// Writers: Create- and UpdateService make it (the service scheduler, for a service of an older binary); whoever
+/// takes a node's report writes `images[].digest`, once, from the first task that says. It goes with the last service deployment
 /// that names it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRevisionRecord {

@@ -1,6 +1,7 @@
 //! Services: the operations, and the scheduler with an agent that does what it is told.
 
 mod deployments;
+mod image_pins;
 mod nodes;
 mod protection;
 mod requests;

@@ -14,8 +14,7 @@ use crate::{
     Ecs, deployments,
     records::{
         DeploymentRecord, DeploymentRole, HookAction, HookRecord, HookStatus, MonitorStatus,
-        RollbackState, RolloutState, RolloutStatus, ServiceDeploymentRecord, ServiceRecord,
-        ServiceRevisionRecord, Stage, TaskRecord,
+        RollbackState, RolloutState, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, Stage,
     },
     service_events as events,
 };
@@ -88,40 +87,7 @@ fn complete(
         candidate.task_spec = task_spec;
         candidate
     });
-    write_digests(tx, service);
     events::add(ecs, tx, service, &events::completed(&id));
-}
-
-/// The revision remembers what its tags meant when it was deployed.
-fn write_digests(tx: &mut Tx<'_>, service: &ServiceRecord) {
-    let Some((primary, revision)) = service
-        .primary()
-        .and_then(|primary| Some((primary, primary.revision.as_ref()?)))
-    else {
-        return;
-    };
-    let key = ServiceRevisionRecord::key_of(&state::Record::key(service), revision);
-    let Some(known) = tx.get::<ServiceRevisionRecord>(&key) else {
-        return;
-    };
-    let tasks = tx.index::<TaskRecord>("by_service", &state::Record::key(service));
-    let mut own = tasks
-        .iter()
-        .filter(|task| task.deployment_id.as_ref() == Some(&primary.id));
-    let Some(task) = own.find(|task| {
-        let mut containers = task.containers.iter();
-        containers.all(|container| container.image_digest.is_some())
-    }) else {
-        return;
-    };
-    let mut record = ServiceRevisionRecord::clone(&known);
-    for image in &mut record.images {
-        let mut containers = task.containers.iter();
-        let container = containers.find(|container| container.name == image.container);
-        let digest = container.and_then(|container| container.image_digest.clone());
-        image.digest = image.digest.take().or(digest);
-    }
-    tx.put(record);
 }
 
 fn fail(
