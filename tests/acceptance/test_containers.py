@@ -373,7 +373,7 @@ def test_there_is_no_way_out(world, busybox):
 
 
 def test_what_is_not_built_is_refused_by_name(world, busybox):
-    for container, name in [({"linuxParameters": {"devices": [{"hostPath": "/dev/null"}]}}, "devices"), ({"dockerSecurityOptions": ["label:x"]}, "dockerSecurityOptions")]:
+    for container, name in [({"linuxParameters": {"devices": [{"hostPath": "/dev/null"}]}}, "devices"), ({"secrets": [{"name": "A", "valueFrom": "b"}]}, "secrets")]:
         with pytest.raises(ClientError, match=name):
             _register(world, busybox, "refused", container)
 

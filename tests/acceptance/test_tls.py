@@ -1,10 +1,14 @@
 """https beyond loopback: Gantry's own authority, and everybody who has to trust it."""
 
+import base64
 import http.client
 import os
+import shutil
 import socket
 import ssl
 import subprocess
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import SSLError
@@ -115,6 +119,81 @@ def test_gantry_configure_and_the_aws_cli(tls_world, tmp_path):
         [AWS_CLI, "--profile", "gantry", "ecs", "list-clusters"], env=environment, capture_output=True, text=True,
     )
     assert done.returncode == 0 and "cluster/default" in done.stdout, done.stderr
+
+
+def test_skopeo_pushes_and_pulls(tls_world, tmp_path):
+    host, (user, password) = f"{tls_world.address}:{tls_world.port}", _registry_login(tls_world)
+    tls_world.client("ecr").create_repository(repositoryName="by/skopeo")
+    trust = _trust_directory(tls_world, tmp_path / "trust")
+    first, second = f"oci:{tmp_path / 'first'}:1", f"oci:{tmp_path / 'second'}:1"
+    for source, target in (
+        (f"docker://{host}/demo:latest", first), (first, f"docker://{host}/by/skopeo:1"), (f"docker://{host}/by/skopeo:1", second),
+    ):
+        side = "src" if source.startswith("docker:") else "dest"
+        done = subprocess.run(
+            ["skopeo", "copy", f"--{side}-cert-dir={trust}", f"--{side}-creds={user}:{password}", source, target],
+            capture_output=True, text=True, timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    task = tls_world.run_task(tls_world.register("by-skopeo", {"image": f"{host}/by/skopeo:1", "command": ["exit", "6"]}))
+    assert tls_world.wait_task(task["taskArn"], "STOPPED", 60)["containers"][0]["exitCode"] == 6
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/sbin/dockerd"), reason="there is no Docker Engine on this machine")
+def test_docker_pushes_and_pulls(tls_world, tmp_path):
+    host, (user, password) = f"{tls_world.address}:{tls_world.port}", _registry_login(tls_world)
+    tls_world.client("ecr").create_repository(repositoryName="by/docker")
+    trust = _trust_directory(tls_world, Path("/etc/docker/certs.d") / host)
+    try:
+        with _docker(tmp_path) as docker:
+            docker("login", "--username", user, "--password-stdin", host, input=password)
+            docker("pull", f"{host}/demo:latest")
+            docker("tag", f"{host}/demo:latest", f"{host}/by/docker:1")
+            docker("push", f"{host}/by/docker:1")
+            docker("rmi", f"{host}/demo:latest", f"{host}/by/docker:1")
+            docker("pull", f"{host}/by/docker:1")
+    finally:
+        shutil.rmtree(trust)
+    task = tls_world.run_task(tls_world.register("by-docker", {"image": f"{host}/by/docker:1", "command": ["exit", "5"]}))
+    assert tls_world.wait_task(task["taskArn"], "STOPPED", 60)["containers"][0]["exitCode"] == 5
+
+
+@contextmanager
+def _docker(directory):
+    """A Docker Engine of its own that touches no network of this machine; what it takes are commands of its client."""
+    socket_file, log = directory / "docker.sock", open(directory / "dockerd.log", "wb")
+    daemon = subprocess.Popen(
+        ["/usr/sbin/dockerd", "--data-root", directory / "data", "--exec-root", directory / "exec", "--pidfile", directory / "pid",
+         "-H", f"unix://{socket_file}", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"],
+        stdout=log, stderr=log, start_new_session=True,
+    )
+
+    def docker(*arguments, input=None):
+        command = ["docker", "--config", directory / "config", "-H", f"unix://{socket_file}", *arguments]
+        done = subprocess.run([str(word) for word in command], input=input, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    try:
+        wait_until(socket_file.exists, 60, "dockerd to listen")
+        docker("info")
+        yield docker
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            if str(directory) in line:
+                subprocess.run(["umount", "-l", line.split()[1]], check=True)
+
+
+def _trust_directory(world, directory: Path) -> Path:
+    directory.mkdir(parents=True)
+    shutil.copy(world.authority, directory / "ca.crt")
+    return directory
+
+
+def _registry_login(world) -> list[str]:
+    token = world.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    return base64.b64decode(token).decode().split(":", 1)
 
 
 def test_keys_are_the_owners_alone(tls_world):
