@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 GANTRY := target/release/gantry
 DEMO_ROOT := target/demo/rootfs
+# One binary, that needs no library which a machine may lack.
+STATIC = LIBSECCOMP_LINK_TYPE=static LIBSECCOMP_LIB_PATH="$$(dirname "$$(cc -print-file-name=libseccomp.a)")"
 
 .PHONY: help up down test check guest acceptance bench fmt codegen docs
 
@@ -14,7 +16,7 @@ help:  ## what can be made
 up:  ## build Gantry, start it with a demo service, print what to try
 	@scripts/prepare up
 	@echo '==> building Gantry (release; the first time takes some minutes)'
-	@cargo build --release --package gantry
+	@$(STATIC) cargo build --release --package gantry
 	@echo '==> building the demo image'
 	@tests/demo-image/build.sh $(DEMO_ROOT)
 	@echo '==> starting Gantry'
@@ -47,7 +49,7 @@ acceptance:
 
 bench:  ## measure, beside docker (installs docker.io)
 	@scripts/prepare bench
-	@cargo build --release --package gantry
+	@$(STATIC) cargo build --release --package gantry
 	@tests/demo-image/build.sh $(DEMO_ROOT)
 	@.venv/bin/python bench/run.py
 
