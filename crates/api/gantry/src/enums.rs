@@ -2,4 +2,8 @@
 
 //! The enums of the API, open for values that are newer than the model.
 
+wire::string_enum!(EventOrder { NEWEST_FIRST = "NEWEST_FIRST", OLDEST_FIRST = "OLDEST_FIRST" });
+
+wire::string_enum!(EventSource { DEPLOYMENT = "DEPLOYMENT", NODE = "NODE", SERVICE = "SERVICE", TASK = "TASK" });
+
 wire::string_enum!(NodeCapacity { SERVERLESS = "SERVERLESS", CONTAINER_INSTANCE = "CONTAINER_INSTANCE" });

@@ -32,6 +32,32 @@ impl Operation for CreateBackup {
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 
+pub(crate) static DESCRIBE_SERVER: OperationSchema = OperationSchema {
+    name: "DescribeServer",
+    typed: true,
+    input: &schemas::DESCRIBE_SERVER_REQUEST,
+    output: &schemas::DESCRIBE_SERVER_RESPONSE,
+    errors: &[
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct DescribeServer;
+
+impl Operation for DescribeServer {
+    type Input = types::DescribeServerRequest;
+    type Output = types::DescribeServerResponse;
+    const SCHEMA: &'static OperationSchema = &DESCRIBE_SERVER;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static JOIN_NODE: OperationSchema = OperationSchema {
     name: "JoinNode",
     typed: true,
@@ -55,6 +81,141 @@ impl Operation for JoinNode {
     type Input = types::JoinNodeRequest;
     type Output = types::JoinNodeResponse;
     const SCHEMA: &'static OperationSchema = &JOIN_NODE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static LIST_DEPLOYMENT_HISTORY: OperationSchema = OperationSchema {
+    name: "ListDeploymentHistory",
+    typed: true,
+    input: &schemas::LIST_DEPLOYMENT_HISTORY_REQUEST,
+    output: &schemas::LIST_DEPLOYMENT_HISTORY_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ListDeploymentHistory;
+
+impl Operation for ListDeploymentHistory {
+    type Input = types::ListDeploymentHistoryRequest;
+    type Output = types::ListDeploymentHistoryResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_DEPLOYMENT_HISTORY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static LIST_EVENTS: OperationSchema = OperationSchema {
+    name: "ListEvents",
+    typed: true,
+    input: &schemas::LIST_EVENTS_REQUEST,
+    output: &schemas::LIST_EVENTS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ListEvents;
+
+impl Operation for ListEvents {
+    type Input = types::ListEventsRequest;
+    type Output = types::ListEventsResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_EVENTS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static LIST_NODES: OperationSchema = OperationSchema {
+    name: "ListNodes",
+    typed: true,
+    input: &schemas::LIST_NODES_REQUEST,
+    output: &schemas::LIST_NODES_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ListNodes;
+
+impl Operation for ListNodes {
+    type Input = types::ListNodesRequest;
+    type Output = types::ListNodesResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_NODES;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static LIST_TASK_HISTORY: OperationSchema = OperationSchema {
+    name: "ListTaskHistory",
+    typed: true,
+    input: &schemas::LIST_TASK_HISTORY_REQUEST,
+    output: &schemas::LIST_TASK_HISTORY_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ListTaskHistory;
+
+impl Operation for ListTaskHistory {
+    type Input = types::ListTaskHistoryRequest;
+    type Output = types::ListTaskHistoryResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_TASK_HISTORY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static LIST_TASK_USAGE: OperationSchema = OperationSchema {
+    name: "ListTaskUsage",
+    typed: true,
+    input: &schemas::LIST_TASK_USAGE_REQUEST,
+    output: &schemas::LIST_TASK_USAGE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ListTaskUsage;
+
+impl Operation for ListTaskUsage {
+    type Input = types::ListTaskUsageRequest;
+    type Output = types::ListTaskUsageResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_TASK_USAGE;
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 

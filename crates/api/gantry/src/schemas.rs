@@ -33,6 +33,40 @@ pub static BACKUP_DATA: Schema = Schema {
     },
 };
 
+pub static CONTAINER_HISTORY: Schema = Schema {
+    name: "ContainerHistory",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "exitCode",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "reason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static CONTAINER_HISTORY_LIST: Schema = Schema {
+    name: "ContainerHistoryList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &CONTAINER_HISTORY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static CREATE_BACKUP_REQUEST: Schema = Schema {
     name: "CreateBackupRequest",
     kind: Kind::Structure,
@@ -65,6 +99,235 @@ pub static CREATE_BACKUP_RESPONSE: Schema = Schema {
             traits: &Traits::NONE,
         },
     ],
+    traits: &Traits::NONE,
+};
+
+pub static DEPLOYMENT_HISTORY: Schema = Schema {
+    name: "DeploymentHistory",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "createdAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "deploymentId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "desiredCount",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "failedTasks",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "rolloutState",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "rolloutStateReason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskDefinition",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "updatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DEPLOYMENT_HISTORY_LIST: Schema = Schema {
+    name: "DeploymentHistoryList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &DEPLOYMENT_HISTORY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_SERVER_REQUEST: Schema = Schema {
+    name: "DescribeServerRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_SERVER_RESPONSE: Schema = Schema {
+    name: "DescribeServerResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "account",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "diskBytesAvailable",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "durableRevision",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "endpoint",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "historyDays",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "region",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "residentMemoryBytes",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "startedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "stateRevision",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "version",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static EVENT: Schema = Schema {
+    name: "Event",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "at",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "eventId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "message",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resourceArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sequence",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "source",
+            target: &EVENT_SOURCE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static EVENT_LIST: Schema = Schema {
+    name: "EventList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &EVENT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static EVENT_ORDER: Schema = Schema {
+    name: "EventOrder",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["NEWEST_FIRST", "OLDEST_FIRST"],
+        ..Traits::NONE
+    },
+};
+
+pub static EVENT_SOURCE: Schema = Schema {
+    name: "EventSource",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["DEPLOYMENT", "NODE", "SERVICE", "TASK"],
+        ..Traits::NONE
+    },
+};
+
+pub static EVENT_SOURCE_LIST: Schema = Schema {
+    name: "EventSourceList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &EVENT_SOURCE,
+        traits: &Traits::NONE,
+    }],
     traits: &Traits::NONE,
 };
 
@@ -149,6 +412,384 @@ pub static JOIN_NODE_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static LIST_DEPLOYMENT_HISTORY_REQUEST: Schema = Schema {
+    name: "ListDeploymentHistoryRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "since",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "until",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_DEPLOYMENT_HISTORY_RESPONSE: Schema = Schema {
+    name: "ListDeploymentHistoryResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "deployments",
+            target: &DEPLOYMENT_HISTORY_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_EVENTS_REQUEST: Schema = Schema {
+    name: "ListEventsRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "order",
+            target: &EVENT_ORDER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resource",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "since",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sources",
+            target: &EVENT_SOURCE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "until",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_EVENTS_RESPONSE: Schema = Schema {
+    name: "ListEventsResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "events",
+            target: &EVENT_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "followToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_NODES_REQUEST: Schema = Schema {
+    name: "ListNodesRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "maxResults",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_NODES_RESPONSE: Schema = Schema {
+    name: "ListNodesResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodes",
+            target: &NODE_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TASK_HISTORY_REQUEST: Schema = Schema {
+    name: "ListTaskHistoryRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "since",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "until",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TASK_HISTORY_RESPONSE: Schema = Schema {
+    name: "ListTaskHistoryResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "tasks",
+            target: &TASK_HISTORY_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TASK_USAGE_REQUEST: Schema = Schema {
+    name: "ListTaskUsageRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TASK_USAGE_RESPONSE: Schema = Schema {
+    name: "ListTaskUsageResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "tasks",
+            target: &TASK_USAGE_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static NODE: Schema = Schema {
+    name: "Node",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "agentConnected",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "agentVersion",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "availabilityZone",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "capacity",
+            target: &NODE_CAPACITY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "connectionChangedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "containerInstanceArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "cpuUnits",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "measuredTasks",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "memoryMib",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "pendingTasks",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registeredAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "reservedCpuUnits",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "reservedMemoryMib",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "runningTasks",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "usedCpuPercent",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "usedMemoryMib",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static NODE_CAPACITY: Schema = Schema {
     name: "NodeCapacity",
     kind: Kind::String,
@@ -157,6 +798,17 @@ pub static NODE_CAPACITY: Schema = Schema {
         enum_values: &["SERVERLESS", "CONTAINER_INSTANCE"],
         ..Traits::NONE
     },
+};
+
+pub static NODE_LIST: Schema = Schema {
+    name: "NodeList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &NODE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static READ_BACKUP_REQUEST: Schema = Schema {
@@ -221,4 +873,182 @@ pub static SERVER_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static TASK_HISTORY: Schema = Schema {
+    name: "TaskHistory",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "containers",
+            target: &CONTAINER_HISTORY_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "createdAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "group",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "launchType",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "startedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "startedBy",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "stopCode",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "stoppedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "stoppedReason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskDefinition",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TASK_HISTORY_LIST: Schema = Schema {
+    name: "TaskHistoryList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TASK_HISTORY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static TASK_USAGE: Schema = Schema {
+    name: "TaskUsage",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "containerInstanceArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "cpuUnits",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "group",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lastStatus",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "measuredAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "memoryMib",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "startedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskDefinition",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "usedCpuPercent",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "usedMemoryMib",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TASK_USAGE_LIST: Schema = Schema {
+    name: "TaskUsageList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TASK_USAGE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };

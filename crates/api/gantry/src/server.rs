@@ -24,7 +24,13 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
     protocols: &[Protocol::Json11],
     operations: &[
         &operations::CREATE_BACKUP,
+        &operations::DESCRIBE_SERVER,
         &operations::JOIN_NODE,
+        &operations::LIST_DEPLOYMENT_HISTORY,
+        &operations::LIST_EVENTS,
+        &operations::LIST_NODES,
+        &operations::LIST_TASK_HISTORY,
+        &operations::LIST_TASK_USAGE,
         &operations::READ_BACKUP,
     ],
     validation: Validation {
@@ -41,7 +47,13 @@ pub struct Server<S>(pub Arc<S>);
 impl<S> Service for Server<S>
 where
     S: Handle<operations::CreateBackup>
+        + Handle<operations::DescribeServer>
         + Handle<operations::JoinNode>
+        + Handle<operations::ListDeploymentHistory>
+        + Handle<operations::ListEvents>
+        + Handle<operations::ListNodes>
+        + Handle<operations::ListTaskHistory>
+        + Handle<operations::ListTaskUsage>
         + Handle<operations::ReadBackup>
         + 'static,
 {
@@ -55,7 +67,15 @@ where
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
         match call.operation.name {
             "CreateBackup" => wire::serve::<operations::CreateBackup, S>(&self.0, call),
+            "DescribeServer" => wire::serve::<operations::DescribeServer, S>(&self.0, call),
             "JoinNode" => wire::serve::<operations::JoinNode, S>(&self.0, call),
+            "ListDeploymentHistory" => {
+                wire::serve::<operations::ListDeploymentHistory, S>(&self.0, call)
+            }
+            "ListEvents" => wire::serve::<operations::ListEvents, S>(&self.0, call),
+            "ListNodes" => wire::serve::<operations::ListNodes, S>(&self.0, call),
+            "ListTaskHistory" => wire::serve::<operations::ListTaskHistory, S>(&self.0, call),
+            "ListTaskUsage" => wire::serve::<operations::ListTaskUsage, S>(&self.0, call),
             "ReadBackup" => wire::serve::<operations::ReadBackup, S>(&self.0, call),
             _ => wire::refuse(call),
         }

@@ -6,6 +6,15 @@ pub use crate::enums::*;
 use crate::schemas;
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ContainerHistory {
+    pub exit_code: Option<i32>,
+    pub name: Option<String>,
+    pub reason: Option<String>,
+}
+
+wire::shape!(ContainerHistory, schemas::CONTAINER_HISTORY, { 0 => exit_code, 1 => name, 2 => reason });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct CreateBackupRequest {}
 
 wire::shape!(CreateBackupRequest, schemas::CREATE_BACKUP_REQUEST, {});
@@ -19,6 +28,58 @@ pub struct CreateBackupResponse {
 }
 
 wire::shape!(CreateBackupResponse, schemas::CREATE_BACKUP_RESPONSE, { 0 => backup_id, 1 => bytes, 2 => revision, 3 => rows });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeploymentHistory {
+    pub cluster: Option<String>,
+    pub created_at: Option<wire::Timestamp>,
+    pub deployment_id: Option<String>,
+    pub desired_count: Option<i32>,
+    pub failed_tasks: Option<i32>,
+    pub rollout_state: Option<String>,
+    pub rollout_state_reason: Option<String>,
+    pub service: Option<String>,
+    pub task_definition: Option<String>,
+    pub updated_at: Option<wire::Timestamp>,
+}
+
+wire::shape!(DeploymentHistory, schemas::DEPLOYMENT_HISTORY, { 0 => cluster, 1 => created_at, 2 => deployment_id, 3 => desired_count, 4 => failed_tasks, 5 => rollout_state, 6 => rollout_state_reason, 7 => service, 8 => task_definition, 9 => updated_at });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeServerRequest {}
+
+wire::shape!(DescribeServerRequest, schemas::DESCRIBE_SERVER_REQUEST, {});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeServerResponse {
+    pub account: Option<String>,
+    pub disk_bytes_available: Option<i64>,
+    pub durable_revision: Option<i64>,
+    pub endpoint: Option<String>,
+    pub history_days: Option<i32>,
+    pub region: Option<String>,
+    pub resident_memory_bytes: Option<i64>,
+    pub started_at: Option<wire::Timestamp>,
+    pub state_revision: Option<i64>,
+    pub version: Option<String>,
+}
+
+wire::shape!(DescribeServerResponse, schemas::DESCRIBE_SERVER_RESPONSE, { 0 => account, 1 => disk_bytes_available, 2 => durable_revision, 3 => endpoint, 4 => history_days, 5 => region, 6 => resident_memory_bytes, 7 => started_at, 8 => state_revision, 9 => version });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Event {
+    pub at: Option<wire::Timestamp>,
+    pub cluster: Option<String>,
+    pub event_id: Option<String>,
+    pub message: Option<String>,
+    pub resource_arn: Option<String>,
+    pub sequence: Option<i64>,
+    pub service: Option<String>,
+    pub source: Option<EventSource>,
+    pub status: Option<String>,
+}
+
+wire::shape!(Event, schemas::EVENT, { 0 => at, 1 => cluster, 2 => event_id, 3 => message, 4 => resource_arn, 5 => sequence, 6 => service, 7 => source, 8 => status });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct JoinNodeRequest {
@@ -41,6 +102,130 @@ pub struct JoinNodeResponse {
 wire::shape!(JoinNodeResponse, schemas::JOIN_NODE_RESPONSE, { 0 => access_key_id, 1 => account, 2 => node_id, 3 => region, 4 => secret_access_key });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ListDeploymentHistoryRequest {
+    pub cluster: Option<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub service: Option<String>,
+    pub since: Option<wire::Timestamp>,
+    pub until: Option<wire::Timestamp>,
+}
+
+wire::shape!(ListDeploymentHistoryRequest, schemas::LIST_DEPLOYMENT_HISTORY_REQUEST, { 0 => cluster, 1 => max_results, 2 => next_token, 3 => service, 4 => since, 5 => until });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListDeploymentHistoryResponse {
+    pub deployments: Option<Vec<DeploymentHistory>>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(ListDeploymentHistoryResponse, schemas::LIST_DEPLOYMENT_HISTORY_RESPONSE, { 0 => deployments, 1 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListEventsRequest {
+    pub cluster: Option<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub order: Option<EventOrder>,
+    pub resource: Option<String>,
+    pub service: Option<String>,
+    pub since: Option<wire::Timestamp>,
+    pub sources: Option<Vec<EventSource>>,
+    pub until: Option<wire::Timestamp>,
+}
+
+wire::shape!(ListEventsRequest, schemas::LIST_EVENTS_REQUEST, { 0 => cluster, 1 => max_results, 2 => next_token, 3 => order, 4 => resource, 5 => service, 6 => since, 7 => sources, 8 => until });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListEventsResponse {
+    pub events: Option<Vec<Event>>,
+    pub follow_token: Option<String>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(ListEventsResponse, schemas::LIST_EVENTS_RESPONSE, { 0 => events, 1 => follow_token, 2 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListNodesRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(ListNodesRequest, schemas::LIST_NODES_REQUEST, { 0 => max_results, 1 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListNodesResponse {
+    pub next_token: Option<String>,
+    pub nodes: Option<Vec<Node>>,
+}
+
+wire::shape!(ListNodesResponse, schemas::LIST_NODES_RESPONSE, { 0 => next_token, 1 => nodes });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTaskHistoryRequest {
+    pub cluster: Option<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub service: Option<String>,
+    pub since: Option<wire::Timestamp>,
+    pub until: Option<wire::Timestamp>,
+}
+
+wire::shape!(ListTaskHistoryRequest, schemas::LIST_TASK_HISTORY_REQUEST, { 0 => cluster, 1 => max_results, 2 => next_token, 3 => service, 4 => since, 5 => until });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTaskHistoryResponse {
+    pub next_token: Option<String>,
+    pub tasks: Option<Vec<TaskHistory>>,
+}
+
+wire::shape!(ListTaskHistoryResponse, schemas::LIST_TASK_HISTORY_RESPONSE, { 0 => next_token, 1 => tasks });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTaskUsageRequest {
+    pub cluster: Option<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub service: Option<String>,
+}
+
+wire::shape!(ListTaskUsageRequest, schemas::LIST_TASK_USAGE_REQUEST, { 0 => cluster, 1 => max_results, 2 => next_token, 3 => service });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTaskUsageResponse {
+    pub next_token: Option<String>,
+    pub tasks: Option<Vec<TaskUsage>>,
+}
+
+wire::shape!(ListTaskUsageResponse, schemas::LIST_TASK_USAGE_RESPONSE, { 0 => next_token, 1 => tasks });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Node {
+    pub agent_connected: Option<bool>,
+    pub agent_version: Option<String>,
+    pub availability_zone: Option<String>,
+    pub capacity: Option<NodeCapacity>,
+    pub cluster: Option<String>,
+    pub connection_changed_at: Option<wire::Timestamp>,
+    pub container_instance_arn: Option<String>,
+    pub cpu_units: Option<i64>,
+    pub measured_tasks: Option<i32>,
+    pub memory_mib: Option<i64>,
+    pub node_id: Option<String>,
+    pub node_name: Option<String>,
+    pub pending_tasks: Option<i32>,
+    pub registered_at: Option<wire::Timestamp>,
+    pub reserved_cpu_units: Option<i64>,
+    pub reserved_memory_mib: Option<i64>,
+    pub running_tasks: Option<i32>,
+    pub status: Option<String>,
+    pub used_cpu_percent: Option<f64>,
+    pub used_memory_mib: Option<f64>,
+}
+
+wire::shape!(Node, schemas::NODE, { 0 => agent_connected, 1 => agent_version, 2 => availability_zone, 3 => capacity, 4 => cluster, 5 => connection_changed_at, 6 => container_instance_arn, 7 => cpu_units, 8 => measured_tasks, 9 => memory_mib, 10 => node_id, 11 => node_name, 12 => pending_tasks, 13 => registered_at, 14 => reserved_cpu_units, 15 => reserved_memory_mib, 16 => running_tasks, 17 => status, 18 => used_cpu_percent, 19 => used_memory_mib });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ReadBackupRequest {
     pub backup_id: Option<String>,
     pub offset: Option<i64>,
@@ -54,3 +239,43 @@ pub struct ReadBackupResponse {
 }
 
 wire::shape!(ReadBackupResponse, schemas::READ_BACKUP_RESPONSE, { 0 => data });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TaskHistory {
+    pub cluster: Option<String>,
+    pub containers: Option<Vec<ContainerHistory>>,
+    pub created_at: Option<wire::Timestamp>,
+    pub group: Option<String>,
+    pub launch_type: Option<String>,
+    pub node_name: Option<String>,
+    pub service: Option<String>,
+    pub started_at: Option<wire::Timestamp>,
+    pub started_by: Option<String>,
+    pub stop_code: Option<String>,
+    pub stopped_at: Option<wire::Timestamp>,
+    pub stopped_reason: Option<String>,
+    pub task_arn: Option<String>,
+    pub task_definition: Option<String>,
+}
+
+wire::shape!(TaskHistory, schemas::TASK_HISTORY, { 0 => cluster, 1 => containers, 2 => created_at, 3 => group, 4 => launch_type, 5 => node_name, 6 => service, 7 => started_at, 8 => started_by, 9 => stop_code, 10 => stopped_at, 11 => stopped_reason, 12 => task_arn, 13 => task_definition });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TaskUsage {
+    pub cluster: Option<String>,
+    pub container_instance_arn: Option<String>,
+    pub cpu_units: Option<i64>,
+    pub group: Option<String>,
+    pub last_status: Option<String>,
+    pub measured_at: Option<wire::Timestamp>,
+    pub memory_mib: Option<i64>,
+    pub node_name: Option<String>,
+    pub service: Option<String>,
+    pub started_at: Option<wire::Timestamp>,
+    pub task_arn: Option<String>,
+    pub task_definition: Option<String>,
+    pub used_cpu_percent: Option<f64>,
+    pub used_memory_mib: Option<f64>,
+}
+
+wire::shape!(TaskUsage, schemas::TASK_USAGE, { 0 => cluster, 1 => container_instance_arn, 2 => cpu_units, 3 => group, 4 => last_status, 5 => measured_at, 6 => memory_mib, 7 => node_name, 8 => service, 9 => started_at, 10 => task_arn, 11 => task_definition, 12 => used_cpu_percent, 13 => used_memory_mib });

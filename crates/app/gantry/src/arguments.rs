@@ -3,6 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clock::UnixMillis;
+
+use crate::when;
 
 /// Your own Amazon ECS, in one binary.
 #[derive(Debug, Parser)]
@@ -10,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "gantry",
     version,
     about,
-    after_help = "Start here:\n  gantry doctor         what this machine lacks\n  gantry up --detach    server and node in the background\n  gantry configure      writes the AWS profile `gantry`\n  aws --profile gantry ecs list-clusters"
+    after_help = "Start here:\n  gantry doctor         what this machine lacks\n  gantry up --detach    server and node in the background\n  gantry demo           a first service\n  gantry status         what runs, what is wrong, what to do next\n  gantry configure      writes the AWS profile `gantry`\n  aws --profile gantry ecs list-clusters\n\n`gantry COMMAND --help` shows examples."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -45,37 +48,192 @@ pub enum Output {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Starts server and node on this machine, in one process
+    #[command(
+        after_help = "Examples:\n  gantry up --detach\n  gantry up --detach --listen 0.0.0.0:4580       (https, for other machines too)\n  gantry up --overcommit cpu=16,memory=2        (more Fargate tasks than the machine has cores)"
+    )]
     Up(Up),
     /// Stops what `up` started, and the containers of this node; state stays
+    #[command(
+        after_help = "Examples:\n  gantry down\n  gantry down --keep-tasks     (the next `gantry up` takes the containers over)"
+    )]
     Down(Down),
     /// Runs the control plane alone
+    #[command(
+        after_help = "Examples:\n  gantry server\n  gantry server --listen 0.0.0.0:4580 --tls-name gantry.example.com --history-days 90"
+    )]
     Server(Server),
     /// Runs a node that joins a server
+    #[command(
+        after_help = "Examples:\n  gantry agent --endpoint https://10.0.0.1:4580 --join-credentials root-credentials.json --ca-certificate ca.pem\n  gantry agent --capacity ec2 --cluster prod --attribute rack=7"
+    )]
     Agent(Agent),
+    /// Shows server, nodes, clusters and services, what is wrong, and what to do next
+    #[command(
+        after_help = "Examples:\n  gantry status\n  gantry status --output json | jq .problems"
+    )]
+    Status,
+    /// Shows what nodes and tasks use of CPU and memory, again and again
+    #[command(
+        after_help = "Examples:\n  gantry top\n  gantry top --once --service web\n  gantry top --output json\n\nCPU is the share of all the node's cores. Agents measure every 20 seconds."
+    )]
+    Top(Top),
+    /// Shows what happened to services, deployments, tasks and nodes
+    #[command(
+        after_help = "Examples:\n  gantry events --follow\n  gantry events --service web --since 1h\n  gantry events --source node,deployment --limit 1000\n  gantry events --resource 3f2a9c            (a task, by the beginning of its id)"
+    )]
+    Events(Events),
+    /// Shows what is long over: stopped tasks, events, deployments
+    #[command(subcommand)]
+    History(History),
     /// Runs an image as a task on Fargate capacity and follows it
     #[command(
         after_help = "Examples:\n  gantry run demo:latest -- print 3\n  gantry run demo:latest --detach --name web --env GREETING=Hi\n  gantry run --task-definition web:3 --count 2 --detach"
     )]
     Run(Run),
     /// Lists tasks
+    #[command(
+        after_help = "Examples:\n  gantry ps\n  gantry ps --all --service web\n  gantry ps --output json | jq '.[].address'"
+    )]
     Ps(Ps),
     /// Prints what a task's containers wrote
+    #[command(
+        after_help = "Examples:\n  gantry logs 3f2a9c\n  gantry logs 3f2a9c --follow --container web"
+    )]
     Logs(Logs),
     /// Stops tasks
+    #[command(
+        after_help = "Examples:\n  gantry stop 3f2a9c\n  gantry stop 3f2a9c 81bd00 --reason maintenance"
+    )]
     Stop(Stop),
     /// Images in Gantry's registry
     #[command(subcommand)]
     Image(Image),
     /// Writes the AWS profile `gantry` into ~/.aws
+    #[command(
+        after_help = "Examples:\n  gantry configure && aws --profile gantry ecs list-clusters\n  gantry configure --profile staging --endpoint https://10.0.0.1:4580"
+    )]
     Configure(Configure),
     /// Writes the whole state into one file, while the server runs or from its data directory
+    #[command(
+        after_help = "Examples:\n  gantry backup gantry-2026-11-20.backup\n  gantry backup state.backup --endpoint https://10.0.0.1:4580"
+    )]
     Backup(Backup),
     /// Fills an empty data directory from a backup
+    #[command(
+        after_help = "Examples:\n  gantry restore gantry-2026-11-20.backup --data-dir /var/lib/gantry"
+    )]
     Restore(Restore),
     /// Says what this machine lacks and how to get it
+    #[command(after_help = "Examples:\n  gantry doctor && gantry up --detach")]
     Doctor,
     /// Runs the demo service and waits until it serves
+    #[command(after_help = "Examples:\n  gantry up --detach && gantry demo")]
     Demo,
+    /// Prints the completion script of a shell
+    #[command(
+        after_help = "Examples:\n  source <(gantry completion bash)\n  gantry completion bash > /etc/bash_completion.d/gantry\n  gantry completion zsh > \"${fpath[1]}/_gantry\"\n  gantry completion fish > ~/.config/fish/completions/gantry.fish"
+    )]
+    Completion(Completion),
+    /// Writes manual pages, one a command
+    #[command(after_help = "Examples:\n  gantry man /usr/local/share/man/man1 && man gantry-run")]
+    Man(Man),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Top {
+    /// Show once what is known now; so it is where standard output is no terminal
+    #[arg(long)]
+    pub once: bool,
+    /// How often to look again
+    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+    /// Only tasks of this cluster
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Only tasks of this service
+    #[arg(long)]
+    pub service: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Events {
+    /// Go on as events come
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only events of this cluster
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Only events of this service and its tasks (of cluster `default` unless one is given)
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Only events of the thing with this ARN, or whose id begins like this
+    #[arg(long, value_name = "ARN|ID")]
+    pub resource: Option<String>,
+    /// Only events of these
+    #[arg(long = "source", value_delimiter = ',', value_name = "SOURCE")]
+    pub sources: Vec<Source>,
+    /// Nothing older: 90s, 15m, 2h, 7d, 4w ago, or a date or time
+    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    pub since: Option<UnixMillis>,
+    /// How many past events to show, the newest
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "NUMBER")]
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Source {
+    Deployment,
+    Node,
+    Service,
+    Task,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum History {
+    /// Tasks that stopped, newest first, with why
+    #[command(
+        after_help = "Examples:\n  gantry history tasks --since 7d --service web\n  gantry history tasks --since 2026-11-01 --until 2026-11-08 --output json"
+    )]
+    Tasks(HistoryOf),
+    /// What happened, newest first
+    #[command(after_help = "Examples:\n  gantry history events --since 2h --until 1h")]
+    Events(HistoryOf),
+    /// Deployments of services, newest first, with how they ended
+    #[command(
+        after_help = "Examples:\n  gantry history deployments --service web\n  gantry history deployments --since 4w --output json"
+    )]
+    Deployments(HistoryOf),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct HistoryOf {
+    /// Nothing older: 90s, 15m, 2h, 7d, 4w ago, or a date or time
+    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    pub since: Option<UnixMillis>,
+    /// Nothing younger
+    #[arg(long, value_name = "TIME", value_parser = when::parse)]
+    pub until: Option<UnixMillis>,
+    /// Only of this cluster
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Only of this service (of cluster `default` unless one is given)
+    #[arg(long)]
+    pub service: Option<String>,
+    /// How many to show at most
+    #[arg(long, short = 'n', default_value_t = 200, value_name = "NUMBER")]
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Completion {
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Man {
+    /// Directory to write to
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 /// Options of the control plane.
@@ -108,6 +266,9 @@ pub struct ServerOptions {
     /// How long to serve on after SIGTERM while /healthz says 503, so that a balancer in front goes elsewhere
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     pub drain_seconds: u64,
+    /// How long stopped tasks, events and deployments are kept
+    #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub history_days: u32,
     /// URL that agents and `docker login` are told, when it is not the first address
     #[arg(long, value_name = "URL")]
     pub advertise_url: Option<String>,
@@ -359,6 +520,9 @@ pub struct Stop {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Image {
+    #[command(
+        after_help = "Examples:\n  gantry image import ./rootfs app:1 --entrypoint /app\n  docker save app:1 > app.tar && gantry image import app.tar app:1"
+    )]
     /// Brings an image into Gantry's registry: an OCI layout, a `docker save` archive, or a root file system directory
     Import(ImageImport),
     /// Lists what the registry holds

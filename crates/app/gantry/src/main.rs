@@ -12,6 +12,7 @@ mod output;
 mod paths;
 mod server;
 mod signals;
+mod when;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         let _ = nix::unistd::setsid();
     }
     let arguments = Arguments::parse();
+    output::choose_colours();
     start_tracing(&arguments.command);
     match run(arguments) {
         Ok(code) => code,
@@ -62,6 +64,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Configure(configure) => commands::configure::run(&global, &configure),
             Command::Backup(backup) => commands::backup::run(&global, backup).await,
             Command::Restore(restore) => commands::backup::restore(&global, restore).await,
+            Command::Status => commands::status::run(&global).await,
+            Command::Top(top) => commands::top::run(&global, top).await,
+            Command::Events(events) => commands::events::run(&global, events).await,
+            Command::History(history) => commands::history::run(&global, history).await,
+            Command::Completion(completion) => commands::completion::run(&completion),
+            Command::Man(man) => commands::completion::man(&man),
             Command::Doctor => commands::doctor::run(),
             Command::Demo => commands::demo::run(&global).await,
         }

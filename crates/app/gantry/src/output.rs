@@ -1,27 +1,107 @@
 //! How answers look: aligned tables for people, JSON for programs.
 
-use std::io::IsTerminal;
+use std::{
+    io::IsTerminal,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use clock::UnixMillis;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
+static COLOURED: AtomicBool = AtomicBool::new(false);
+
+/// What a word's colour says; told only to a terminal, and not where `NO_COLOR` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    Plain,
+    Green,
+    Yellow,
+    Red,
+}
+
+/// A word in a table.
+pub struct Cell {
+    text: String,
+    colour: Colour,
+}
+
+impl Cell {
+    pub fn new(text: impl Into<String>, colour: Colour) -> Self {
+        let text = text.into();
+        Self { text, colour }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(text, Colour::Plain)
+    }
+}
+
 /// Prints rows under upper-case headings, without lines, as `docker ps` does.
-pub fn table(headings: &[&str], rows: Vec<Vec<String>>) {
+pub fn table(headings: &[&str], rows: Vec<Vec<impl Into<Cell>>>) {
+    let cells = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(Into::into).collect());
+    print!("{}", self::rows(headings, cells.collect()));
+}
+
+/// The text that [`table`] prints.
+pub fn rows(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(headings.iter().map(|heading| heading.to_uppercase()));
+    if is_coloured() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.into_iter().map(|cell| {
+            let shown = comfy_table::Cell::new(cell.text);
+            match cell.colour {
+                Colour::Plain => shown,
+                Colour::Green => shown.fg(comfy_table::Color::Green),
+                Colour::Yellow => shown.fg(comfy_table::Color::Yellow),
+                Colour::Red => shown.fg(comfy_table::Color::Red),
+            }
+        }));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    for line in table.lines() {
-        println!("{}", line.trim_end());
+    let lines = table.lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}
+
+/// The text in a colour, where colours are told.
+pub fn paint(colour: Colour, text: &str) -> String {
+    let code = match colour {
+        Colour::Green => 32,
+        Colour::Yellow => 33,
+        Colour::Red => 31,
+        Colour::Plain => return text.to_owned(),
+    };
+    match is_coloured() {
+        true => format!("\x1b[{code}m{text}\x1b[0m"),
+        false => text.to_owned(),
     }
+}
+
+/// Colours what is printed from now on, if standard output is a person's terminal that may be coloured
+/// (<https://no-color.org>). Until then nothing is.
+pub fn choose_colours() {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let coloured = std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb;
+    COLOURED.store(coloured, Ordering::Relaxed);
+}
+
+fn is_coloured() -> bool {
+    COLOURED.load(Ordering::Relaxed)
 }
 
 pub fn json(value: &Value) {

@@ -10,7 +10,7 @@ use history::History;
 use identity::{AccessKeyRecord, AccessKeys};
 use log_store::LogStore;
 use registry::Registry;
-use service_control::{Backups, Control};
+use service_control::{Backups, Control, Parts, Settings};
 use service_ec2::Ec2;
 use service_ecr::Ecr;
 use service_ecs::Ecs;
@@ -105,7 +105,8 @@ impl RunningServer {
         let (stop, stopping) = watch::channel(false);
         let (close, closing) = watch::channel(false);
         let gateway = clock.spawn("gateway", bound.serve(signals::stopped(closing)));
-        let mut running = services.ecs.spawn_loops(&stopping);
+        let mut running = services.control.spawn_loops(&stopping).await?;
+        running.extend(services.ecs.spawn_loops(&stopping));
         if let (Some(certificates), Some(tls)) = (certificates, tls) {
             let renewing = certificates.renew_until(tls, stopping.clone());
             running.push(clock.spawn("certificates", renewing));
@@ -226,7 +227,7 @@ async fn open_services(
     )?);
     let ecs = Ecs::new(
         store.clone(),
-        history,
+        Arc::clone(&history),
         clock.clone(),
         service_ecs::Config {
             account: options.account.clone(),
@@ -266,7 +267,19 @@ async fn open_services(
         ),
         logs: Logs::new(log_store.clone(), clock.clone()),
         log_store,
-        control: Control::with_backups(store.clone(), clock.clone(), backups(data)),
+        control: Control::new(Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            ecs: Arc::clone(&ecs),
+            history,
+            backups: backups(data),
+            settings: Settings {
+                version: env!("CARGO_PKG_VERSION"),
+                endpoint: endpoint.to_owned(),
+                data_directory: data.path().to_owned(),
+                history_days: options.history_days,
+            },
+        }),
         ecs,
         ecr,
         registry,

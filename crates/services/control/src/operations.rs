@@ -1,14 +1,49 @@
 //! The operations, one file each.
 
 mod create_backup;
+mod describe_server;
+mod history_list;
 mod join_node;
+mod list_deployment_history;
+mod list_events;
+mod list_nodes;
+mod list_task_history;
+mod list_task_usage;
 mod read_backup;
 
-use wire::{Access, Caller};
+use api_gantry::errors::invalid_parameter_exception;
+use clock::UnixMillis;
+use kit::Page;
+use wire::{Access, Caller, Error, Timestamp};
+
+/// Items of a page, unless fewer are asked for.
+const PAGE_MOST: usize = 1000;
 
 fn backup_access(action: &'static str, caller: &Caller) -> Access {
+    access(action, caller, "backup")
+}
+
+fn page(max_results: Option<i32>, next_token: Option<&str>) -> Result<Page, Error> {
+    Page::new(max_results, next_token, PAGE_MOST)
+        .map_err(|error| invalid_parameter_exception(error.to_string()))
+}
+
+fn access(action: &'static str, caller: &Caller, kind: &str) -> Access {
     let Caller {
         account, region, ..
     } = caller;
-    Access::action(action).resource(format!("arn:aws:gantry:{region}:{account}:backup/*"))
+    Access::action(action).resource(format!("arn:aws:gantry:{region}:{account}:{kind}/*"))
+}
+
+/// An argument that was given and says something.
+fn given(argument: Option<&String>) -> Option<&str> {
+    argument.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+fn timestamp(at: UnixMillis) -> Option<Timestamp> {
+    Timestamp::from_seconds_f64(at.as_seconds_f64())
+}
+
+fn count(number: usize) -> Option<i32> {
+    Some(i32::try_from(number).unwrap_or(i32::MAX))
 }

@@ -2,7 +2,7 @@
 
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
-use state::Record;
+use state::{Index, Record};
 
 /// A machine that was let in. It becomes a container instance (or serverless capacity) when its agent registers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,13 @@ impl Record for NodeRecord {
 
     fn key(&self) -> String {
         Self::key_of(&self.account, &self.region, &self.name)
+    }
+
+    fn indexes() -> &'static [Index<Self>] {
+        &[Index {
+            name: "by_node_id",
+            keys: |node| vec![node.node_id.clone()],
+        }]
     }
 }
 

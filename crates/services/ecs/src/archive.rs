@@ -1,8 +1,12 @@
 //! Tasks in the history: how they are written there, and how Describe and List read through.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use history::{Entry, HistoryError, Query};
+use clock::UnixMillis;
+use history::{Entry, HistoryError, Order, Query};
 use serde::{Deserialize, Serialize};
 use state::{Record, StateError, ciborium};
 use wire::Error;
@@ -28,7 +32,7 @@ pub(crate) fn entry(task: &TaskRecord) -> Result<Entry, StateError> {
     })?;
     Ok(Entry {
         key: task.key(),
-        at: task.stopped_at.unwrap_or(task.created_at),
+        at: stopped_at(task),
         payload,
     })
 }
@@ -73,13 +77,14 @@ impl Ecs {
     pub(crate) async fn recently_stopped(&self, prefix: &str) -> Result<Vec<TaskRecord>, Error> {
         let since = self.clock.now() - STOPPED_TASKS_LISTED;
         let mut tasks = vec![];
-        let mut last: Option<(clock::UnixMillis, String)> = None;
+        let mut last: Option<(UnixMillis, String)> = None;
         loop {
             let query = Query {
                 prefix,
                 since,
                 after: last.as_ref().map(|(at, key)| (*at, key.as_str())),
                 limit: PAGE_ENTRIES,
+                ..Query::default()
             };
             let entries = self
                 .history
@@ -98,6 +103,37 @@ impl Ecs {
         }
     }
 
+    /// Stopped tasks by the time they stopped, as [`History::list`](history::History::list) gives them, and those that
+    /// are not in the history yet.
+    pub async fn stopped_tasks(&self, query: &Query<'_>) -> Result<Vec<TaskRecord>, Error> {
+        let looked = self
+            .store
+            .read(|head| head.index::<TaskRecord>("by_work", "stopped"));
+        let in_tables = looked
+            .durable()
+            .await
+            .map_err(|error| state_error(&error))?;
+        let mut found: BTreeMap<(UnixMillis, String), TaskRecord> = in_tables
+            .iter()
+            .map(|task| ((stopped_at(task), task.key()), TaskRecord::clone(task)))
+            .filter(|(place, _)| is_asked(query, place))
+            .collect();
+        let entries = self
+            .history
+            .list(history::TASKS, query)
+            .await
+            .map_err(|error| history_error(&error))?;
+        for entry in entries {
+            let task = decode(&entry.payload)?;
+            found.insert((entry.at, entry.key), task);
+        }
+        let tasks = found.into_values();
+        Ok(match query.order {
+            Order::NewestFirst => tasks.rev().take(query.limit).collect(),
+            Order::OldestFirst => tasks.take(query.limit).collect(),
+        })
+    }
+
     async fn read_history(&self, key: &str) -> Result<Option<TaskRecord>, Error> {
         let entry = self
             .history
@@ -106,6 +142,22 @@ impl Ecs {
             .map_err(|error| history_error(&error))?;
         entry.map(|entry| decode(&entry.payload)).transpose()
     }
+}
+
+/// Where a task is in the history's order of time.
+fn stopped_at(task: &TaskRecord) -> UnixMillis {
+    task.stopped_at.unwrap_or(task.created_at)
+}
+
+/// Whether the history would list what is at this place.
+fn is_asked(query: &Query<'_>, place: &(UnixMillis, String)) -> bool {
+    let (at, key) = (place.0, place.1.as_str());
+    let is_behind = query.after.is_none_or(|after| match query.order {
+        Order::NewestFirst => (at, key) < after,
+        Order::OldestFirst => (at, key) > after,
+    });
+    let is_in_time = at >= query.since && query.until.is_none_or(|until| at <= until);
+    is_behind && is_in_time && key.starts_with(query.prefix)
 }
 
 #[derive(Serialize)]

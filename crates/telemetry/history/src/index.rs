@@ -5,11 +5,12 @@ use std::fs::File;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::UnixMillis;
 
 use crate::checksum::crc32c;
-use crate::{HistoryError, Query, segment};
+use crate::{HistoryError, Order, Query, segment};
 
 const MAGIC: &[u8; 8] = b"GANTRYX1";
 
@@ -48,22 +49,37 @@ impl Index {
         self.entries.len()
     }
 
-    /// Walks back in time from the newest (or the end of the last page) until `since`.
+    /// Walks through time from one end (or the end of the last page) to the other.
     pub(crate) fn list(&self, query: &Query<'_>) -> Vec<(String, Location)> {
-        let end = match query.after {
-            Some((at, key)) => Bound::Excluded((at, Arc::from(key))),
+        let mut start = Bound::Included((query.since, Arc::from("")));
+        let mut end = match query.until.filter(|until| *until < UnixMillis(i64::MAX)) {
+            Some(until) => Bound::Excluded((until + Duration::from_millis(1), Arc::from(""))),
             None => Bound::Unbounded,
         };
-        let start = Bound::Included((query.since, Arc::from("")));
-        // An end before the start is an empty page, but a range would panic.
-        if query.after.is_some_and(|(at, _)| at < query.since) {
+        if let Some((at, key)) = query.after {
+            let after = (at, Arc::from(key));
+            let is_before = at < query.since;
+            let is_behind = query.until.is_some_and(|until| at > until);
+            match query.order {
+                Order::NewestFirst if is_before => return Vec::new(),
+                Order::OldestFirst if is_behind => return Vec::new(),
+                Order::NewestFirst if !is_behind => end = Bound::Excluded(after),
+                Order::OldestFirst if !is_before => start = Bound::Excluded(after),
+                _ => {}
+            }
+        }
+        // The range of an end before its start would panic.
+        if query.until.is_some_and(|until| until < query.since) {
             return Vec::new();
         }
-        let newest_first = self.by_time.range((start, end)).rev();
-        let matching = newest_first
+        let mut range = self.by_time.range((start, end));
+        let next = || match query.order {
+            Order::NewestFirst => range.next_back(),
+            Order::OldestFirst => range.next(),
+        };
+        std::iter::from_fn(next)
             .filter(|(_, key)| key.starts_with(query.prefix))
-            .take(query.limit);
-        matching
+            .take(query.limit)
             .map(|(_, key)| (key.to_string(), self.entries[key]))
             .collect()
     }
@@ -95,10 +111,7 @@ impl Index {
         let Some(segment) = self.segments.remove(&id) else {
             return 0;
         };
-        let up_to_newest = ..(
-            segment.newest + std::time::Duration::from_millis(1),
-            Arc::from(""),
-        );
+        let up_to_newest = ..(segment.newest + Duration::from_millis(1), Arc::from(""));
         let lies_there = |key: &Arc<str>| {
             self.entries
                 .get(key)

@@ -1,4 +1,5 @@
-//! What left the hot tables: stopped tasks in segment files, by key and by time.
+//! What left the hot tables: stopped tasks, events and deployments in segment files, by key and by
+//! time.
 //!
 //! Each *kind* of thing has a directory of append-only segment files, `tasks/00000001.seg`, of bounded size. An entry
 //! has a key, a time, a payload that this crate does not look into, and a checksum. One thread writes: what gathers
@@ -27,6 +28,10 @@ use writer::Job;
 
 /// Stopped tasks.
 pub const TASKS: &str = "tasks";
+/// Deployments of services, each as it was last.
+pub const DEPLOYMENTS: &str = "deployments";
+/// What happened, many events an entry.
+pub const EVENTS: &str = "events";
 
 /// Offsets are 32 bits wide; the last entry may reach past the segment's size.
 const SEGMENT_BYTES_MAX: u32 = 1024 * 1024 * 1024;
@@ -55,16 +60,27 @@ pub struct Entry {
     pub payload: Vec<u8>,
 }
 
-/// Which entries to list, newest first.
+/// Which entries to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query<'a> {
     /// Keys start with this.
     pub prefix: &'a str,
     /// Nothing older.
     pub since: UnixMillis,
+    /// Nothing younger.
+    pub until: Option<UnixMillis>,
+    pub order: Order,
     /// Continue after this entry of the last page.
     pub after: Option<(UnixMillis, &'a str)>,
     pub limit: usize,
+}
+
+/// In which order to list. Entries of one time are in the order of their keys, or the reverse of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    NewestFirst,
+    OldestFirst,
 }
 
 /// Cloned to everyone in a failed group, so causes are text.
@@ -180,7 +196,7 @@ impl History {
         Ok(found.into_iter().next())
     }
 
-    /// Entries, newest first.
+    /// Entries, in the order that the query asks for.
     pub async fn list(&self, kind: &str, query: &Query<'_>) -> Result<Vec<Entry>, HistoryError> {
         let Some(kind) = self.kind(kind) else {
             return Ok(Vec::new());
@@ -189,7 +205,7 @@ impl History {
         self.read(kind, found).await
     }
 
-    /// Keys and times of entries, newest first; reads no file.
+    /// Keys and times of entries, in the order that the query asks for; reads no file.
     pub fn list_keys(&self, kind: &str, query: &Query<'_>) -> Vec<(String, UnixMillis)> {
         let Some(kind) = self.kind(kind) else {
             return Vec::new();

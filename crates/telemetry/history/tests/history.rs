@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use clock::{Clock, UnixMillis};
-use history::{Entry, History, HistoryError, Options, Query, TASKS};
+use history::{Entry, History, HistoryError, Options, Order, Query, TASKS};
 use proptest::prelude::*;
 
 const SMALL: Options = Options {
@@ -137,6 +137,40 @@ async fn entries_are_found_by_key_prefix_and_time() {
         })
         .is_empty()
     );
+    let forward = Query {
+        order: Order::OldestFirst,
+        limit: 9,
+        ..Query::default()
+    };
+    assert_eq!(query(forward.clone()), ["a/1", "b/1", "a/2", "a/3"]);
+    let until = Query {
+        until: Some(UnixMillis(20)),
+        ..forward.clone()
+    };
+    assert_eq!(query(until.clone()), ["a/1", "b/1"]);
+    let from_before = Query {
+        since: UnixMillis(20),
+        after: Some((a1.at, &a1.key)),
+        ..forward.clone()
+    };
+    assert_eq!(query(from_before), ["b/1", "a/2", "a/3"]);
+    let behind = Query {
+        after: Some((a2.at, &a2.key)),
+        ..until.clone()
+    };
+    assert!(query(behind).is_empty());
+    let back_from_behind = Query {
+        after: Some((a3.at, &a3.key)),
+        order: Order::NewestFirst,
+        ..until
+    };
+    assert_eq!(query(back_from_behind), ["b/1", "a/1"]);
+    let nothing = Query {
+        since: UnixMillis(2),
+        until: Some(UnixMillis(1)),
+        ..forward
+    };
+    assert!(query(nothing).is_empty());
     assert!(history.contains(TASKS, "a/1") && !history.contains("deployments", "a/1"));
     assert_eq!(history.count(TASKS), 4);
 }

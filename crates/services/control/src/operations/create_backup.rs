@@ -17,7 +17,7 @@ impl Handle<CreateBackup> for Control {
         _caller: &Caller,
         _input: CreateBackupRequest,
     ) -> Result<CreateBackupResponse, Error> {
-        let made = self.backups()?.make(&self.store, &self.clock).await;
+        let made = self.backups.make(&self.store, &self.clock).await;
         let made = made.map_err(|error| {
             tracing::error!(%error, "no backup was made");
             server_exception(format!("The backup could not be written: {error}"))

@@ -103,34 +103,10 @@ fn cluster(cluster: Option<String>) -> Result<String, Error> {
 mod tests {
     use std::sync::Arc;
 
-    use clock::Clock;
     use identity::{AccessKeys, FindAccessKey, KeyOwner};
-    use state::{MemoryEngine, Schema, Store};
-    use wire::Principal;
 
     use super::*;
-
-    async fn control() -> Arc<Control> {
-        let clock = Clock::system();
-        let schema = Control::schema(Schema::new());
-        let engine = Arc::new(MemoryEngine::default());
-        let store = Store::open(engine, schema, clock.clone())
-            .await
-            .expect("opens");
-        Control::new(store, clock)
-    }
-
-    fn root() -> Caller {
-        Caller {
-            account: "123456789012".to_owned(),
-            region: "us-east-1".to_owned(),
-            principal: Principal::Root,
-            access_key_id: "AKIA".to_owned(),
-            request_id: "id".to_owned(),
-            source_ip: None,
-            user_agent: String::new(),
-        }
-    }
+    use crate::testing::{World, root};
 
     fn request(name: &str) -> JoinNodeRequest {
         JoinNodeRequest {
@@ -142,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn joining_again_is_the_same_node_with_a_new_key() {
-        let control = control().await;
+        let World { control, .. } = World::new().await;
         let join = |name: &'static str| {
             let control = Arc::clone(&control);
             async move {
@@ -168,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_name_or_capacity_is_refused() {
-        let control = control().await;
+        let World { control, .. } = World::new().await;
         let long = "x".repeat(129);
         for name in ["", "a/b", "a b", &long] {
             let error = Handle::<JoinNode>::handle(&*control, &root(), request(name)).await;

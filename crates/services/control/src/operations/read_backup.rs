@@ -23,7 +23,7 @@ impl Handle<ReadBackup> for Control {
         let offset = input.offset.and_then(|offset| u64::try_from(offset).ok());
         let offset = offset
             .ok_or_else(|| invalid_parameter_exception("offset must be a number from 0 on"))?;
-        let read = self.backups()?.read(&id, offset, CHUNK_BYTES);
+        let read = self.backups.read(&id, offset, CHUNK_BYTES);
         let data = read
             .map_err(|error| server_exception(format!("The backup could not be read: {error}")))?;
         let data = data.ok_or_else(|| {

@@ -1,0 +1,100 @@
+//! ListTaskHistory: tasks that stopped, by the time they did.
+
+use api_gantry::operations::ListTaskHistory;
+use api_gantry::types::{
+    ContainerHistory, ListTaskHistoryRequest, ListTaskHistoryResponse, TaskHistory,
+};
+use service_ecs::records::TaskRecord;
+use state::{Head, Record};
+use wire::{Access, Caller, Error, Handle};
+
+use super::{
+    given,
+    history_list::{Asked, LOOKED_AT_MOST, List},
+    timestamp,
+};
+use crate::{Control, events};
+
+impl Handle<ListTaskHistory> for Control {
+    fn access(&self, caller: &Caller, _input: &ListTaskHistoryRequest) -> Access {
+        super::access("gantry:ListTaskHistory", caller, "history")
+    }
+
+    async fn handle(
+        &self,
+        caller: &Caller,
+        input: ListTaskHistoryRequest,
+    ) -> Result<ListTaskHistoryResponse, Error> {
+        let mut list = List::new(
+            caller,
+            &Asked {
+                since: input.since,
+                until: input.until,
+                cluster: input.cluster.as_ref(),
+                service: input.service.as_ref(),
+                max_results: input.max_results,
+                next_token: input.next_token.as_ref(),
+            },
+        )?;
+        let service = given(input.service.as_ref());
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        let next_token = loop {
+            let tasks = self.ecs.stopped_tasks(&list.query()).await?;
+            let is_last = tasks.len() < list.limit;
+            looked_at += tasks.len();
+            let mut is_full = false;
+            for task in tasks {
+                list.go_on(task.stopped_at.unwrap_or(task.created_at), task.key());
+                if service.is_none() || task.service.as_deref() == service {
+                    found.push(task);
+                }
+                is_full = found.len() == list.limit;
+                if is_full {
+                    break;
+                }
+            }
+            match (is_full, is_last) {
+                (true, _) => break list.token(),
+                (false, true) => break None,
+                (false, false) if looked_at >= LOOKED_AT_MOST => break list.token(),
+                (false, false) => {}
+            }
+        };
+        let shown = self.store.read(|head| {
+            let tasks = found.iter();
+            tasks.map(|task| shown(head, task)).collect()
+        });
+        Ok(ListTaskHistoryResponse {
+            tasks: Some(shown.head()),
+            next_token,
+        })
+    }
+}
+
+fn shown(head: &Head, task: &TaskRecord) -> TaskHistory {
+    let containers = task.containers.iter().map(|container| ContainerHistory {
+        name: Some(container.name.clone()),
+        exit_code: container.exit_code,
+        reason: container.reason.clone(),
+    });
+    let node = task
+        .container_instance_key
+        .as_ref()
+        .and_then(|key| events::node_name(head, key));
+    TaskHistory {
+        task_arn: Some(task.arn()),
+        cluster: Some(task.cluster.clone()),
+        service: task.service.clone(),
+        group: Some(task.group.clone()),
+        task_definition: Some(format!("{}:{}", task.family, task.revision)),
+        launch_type: Some(task.launch_type.clone()),
+        started_by: task.started_by.clone(),
+        node_name: node,
+        created_at: timestamp(task.created_at),
+        started_at: task.started_at.and_then(timestamp),
+        stopped_at: task.stopped_at.and_then(timestamp),
+        stop_code: task.stop_code.clone(),
+        stopped_reason: task.stopped_reason.clone(),
+        containers: Some(containers.collect()),
+    }
+}
