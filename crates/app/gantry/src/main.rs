@@ -70,7 +70,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::History(history) => commands::history::run(&global, history).await,
             Command::Completion(completion) => commands::completion::run(&completion),
             Command::Man(man) => commands::completion::man(&man),
-            Command::Doctor => commands::doctor::run(),
+            Command::Doctor => commands::doctor::run(&global),
             Command::Demo => commands::demo::run(&global).await,
         }
     })

@@ -217,7 +217,9 @@ fn print_what_to_try(facts: &Facts, addresses: &[Ipv4Addr]) {
     );
     println!();
     println!("Gantry's own commands:");
+    println!("  {gantry} status              # what runs, what is wrong, what to do next");
     println!("  {gantry} ps                  # the tasks; also logs -f TASK, stop TASK");
+    println!("  {gantry} events --follow     # what happens; also top, history");
     println!("  {gantry} run demo:latest -- print 3");
     println!("  {gantry} down                # stops everything; what it knows stays");
 }

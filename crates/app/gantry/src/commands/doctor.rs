@@ -1,10 +1,23 @@
 //! `gantry doctor`: what this machine lacks for server and node, and how to get it.
 
 use std::{
-    fs,
+    fs, io,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+use nix::sys::statvfs::statvfs;
+use serde_json::json;
+
+use crate::{
+    arguments::{Global, Output},
+    output::{self, Cell, Colour},
+    paths::DataDirectory,
+    server,
+};
+
+const DEFAULT_ADDRESS: &str = "127.0.0.1:4580";
 
 /// One thing that was looked at.
 struct Finding {
@@ -21,7 +34,8 @@ enum Verdict {
     Missing,
 }
 
-pub fn run() -> anyhow::Result<ExitCode> {
+pub fn run(global: &Global) -> anyhow::Result<ExitCode> {
+    let data = DataDirectory::new(global.data_dir.clone());
     let findings = [
         root(),
         kernel(),
@@ -31,27 +45,56 @@ pub fn run() -> anyhow::Result<ExitCode> {
         nft(),
         forwarding(),
         memory(),
+        disk(&data),
+        address(&data),
     ];
-    for finding in &findings {
-        let mark = match finding.verdict {
-            Verdict::Good => "ok     ",
-            Verdict::Weak => "note   ",
-            Verdict::Missing => "MISSING",
-        };
-        println!("{mark}  {:<18}  {}", finding.name, finding.detail);
-    }
     let missing = findings
         .iter()
         .filter(|finding| finding.verdict == Verdict::Missing)
         .count();
-    if missing == 0 {
-        println!("\nThis machine can run Gantry: `gantry up --detach` starts it.");
-        return Ok(ExitCode::SUCCESS);
+    match global.output {
+        Output::Json => output::json(&findings.iter().map(as_json).collect()),
+        Output::Table => print(&findings, missing, &data),
     }
-    println!(
-        "\n{missing} missing: a node cannot run containers here until that is mended. `gantry server` alone can run."
-    );
-    Ok(ExitCode::FAILURE)
+    Ok(match missing {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn print(findings: &[Finding], missing: usize, data: &DataDirectory) {
+    let rows = findings.iter().map(|finding| {
+        let (mark, colour) = match finding.verdict {
+            Verdict::Good => ("ok", Colour::Green),
+            Verdict::Weak => ("note", Colour::Yellow),
+            Verdict::Missing => ("MISSING", Colour::Red),
+        };
+        vec![
+            Cell::new(mark, colour),
+            finding.name.into(),
+            finding.detail.as_str().into(),
+        ]
+    });
+    print!("{}", output::rows(&["", "what", "found"], rows.collect()));
+    let summary = match (missing, server::running_pid(data)) {
+        (0, Some(_)) => {
+            "Nothing is missing, and Gantry runs: `gantry status` says how it is.".to_owned()
+        }
+        (0, None) => "This machine can run Gantry: `gantry up --detach` starts it.".to_owned(),
+        (missing, _) => format!(
+            "{missing} missing: a node cannot run containers here until that is mended. `gantry server` alone can run."
+        ),
+    };
+    println!("\n{summary}");
+}
+
+fn as_json(finding: &Finding) -> serde_json::Value {
+    let verdict = match finding.verdict {
+        Verdict::Good => "ok",
+        Verdict::Weak => "note",
+        Verdict::Missing => "missing",
+    };
+    json!({"what": finding.name, "verdict": verdict, "found": finding.detail})
 }
 
 fn root() -> Finding {
@@ -205,6 +248,57 @@ fn memory() -> Finding {
             Verdict::Weak
         },
         detail: format!("{mib} MiB available"),
+    }
+}
+
+/// Where the data directory is, or will be.
+fn disk(data: &DataDirectory) -> Finding {
+    let path = data.path();
+    let there = path.ancestors().find(|ancestor| ancestor.exists());
+    let free = there.and_then(|there| statvfs(there).ok());
+    let mib = free.map_or(0, |disk| {
+        disk.blocks_available() * disk.fragment_size() / (1024 * 1024)
+    });
+    Finding {
+        name: "disk",
+        verdict: match mib {
+            0 => Verdict::Missing,
+            1..2048 => Verdict::Weak,
+            _ => Verdict::Good,
+        },
+        detail: match mib {
+            0..2048 => format!(
+                "{mib} MiB free at {}: images and logs need more; --data-dir names another place",
+                path.display()
+            ),
+            _ => format!("{} GiB free at {}", mib / 1024, path.display()),
+        },
+    }
+}
+
+/// Whether the address that a server listens on by default is its own, or free.
+fn address(data: &DataDirectory) -> Finding {
+    let running = server::running_pid(data);
+    let (verdict, detail) = match (running, TcpListener::bind(DEFAULT_ADDRESS)) {
+        (Some(pid), _) => {
+            let endpoint = data.facts().map(|facts| facts.endpoint);
+            let endpoint = endpoint.unwrap_or_else(|| "an address of its own".into());
+            (
+                Verdict::Good,
+                format!("Gantry serves at {endpoint} (process {pid})"),
+            )
+        }
+        (None, Ok(_)) => (Verdict::Good, format!("{DEFAULT_ADDRESS} is free")),
+        (None, Err(error)) if error.kind() == io::ErrorKind::AddrInUse => (
+            Verdict::Weak,
+            format!("another program listens at {DEFAULT_ADDRESS}: give --listen another address"),
+        ),
+        (None, Err(error)) => (Verdict::Weak, format!("{DEFAULT_ADDRESS}: {error}")),
+    };
+    Finding {
+        name: "address",
+        verdict,
+        detail,
     }
 }
 
