@@ -3,6 +3,7 @@
 //! Everything that needs one of them takes a [`Clock`]. The system's clock is the real thing; the simulated one
 //! takes its time from tokio's paused timer and its randomness from a seed, so that a run can be repeated.
 
+mod process;
 mod time;
 
 use std::future::Future;
@@ -13,12 +14,15 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+pub use process::Process;
 pub use time::UnixMillis;
 
 /// A handle on time, randomness and tasks; cheap to clone.
 #[derive(Clone)]
 pub struct Clock {
     source: Arc<Source>,
+    /// Whose tasks it spawns, in a simulation of several processes.
+    process: Option<Process>,
 }
 
 /// The time ran out before the future was done.
@@ -85,16 +89,37 @@ impl Clock {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        tokio::spawn(future.instrument(tracing::debug_span!("task", name)))
+        let task = tokio::spawn(future.instrument(tracing::debug_span!("task", name)));
+        if let Some(process) = &self.process {
+            process.own(task.abort_handle());
+        }
+        task
     }
 
-    /// Runs blocking work (files, compression) on a thread made for it.
+    /// Runs blocking work (files, compression) on a thread made for it; in a simulation, which has no threads, as a
+    /// task.
     pub fn spawn_blocking<F, T>(&self, work: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        if self.is_simulated() {
+            return self.spawn("blocking", async move { work() });
+        }
         tokio::task::spawn_blocking(work)
+    }
+
+    /// Whether time and randomness can be repeated: then there must be no thread beside the runtime's own.
+    pub fn is_simulated(&self) -> bool {
+        matches!(*self.source, Source::Simulated { .. })
+    }
+
+    /// The same clock for one process of a simulation: what is spawned through it ends with [`Process::kill`].
+    pub fn of_process(&self, process: &Process) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            process: Some(process.clone()),
+        }
     }
 
     /// Fills `bytes` with randomness fit for secrets (the simulated clock's is not).
@@ -159,6 +184,7 @@ impl From<Source> for Clock {
     fn from(source: Source) -> Self {
         Self {
             source: Arc::new(source),
+            process: None,
         }
     }
 }

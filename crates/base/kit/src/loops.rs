@@ -81,6 +81,8 @@ pub async fn run<L: Loop>(
             .map_or(next_sweep, |due| due.min(next_sweep));
         let pause = wake.since(clock.now());
         tokio::select! {
+            // Without a lot to draw, a simulation of the loops can be repeated.
+            biased;
             event = feed.next() => work.note(&this, event, &mut next_sweep, &clock),
             () = clock.sleep(pause) => {}
             _ = shutdown.changed() => {}

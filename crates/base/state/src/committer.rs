@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use clock::Clock;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::engine::{Batch, Engine, EngineError, Fence, Revision, Write};
 use crate::error::StateError;
@@ -33,7 +33,10 @@ pub(crate) struct Commits {
     gathered: Notify,
     /// A copy of `status.durable` for readers that need not wait.
     durable: AtomicU64,
-    status: watch::Sender<Status>,
+    status: Mutex<Status>,
+    /// Wakes whoever waits for the status, in the order in which they came: simulations must be repeatable, and the
+    /// order in which `tokio::sync::watch` wakes is drawn by lot.
+    status_changed: Notify,
 }
 
 /// Commits until the store is closed and the queue empty, or until a commit fails.
@@ -85,6 +88,7 @@ async fn wait_for_room(
 ) -> Result<(), EngineError> {
     loop {
         tokio::select! {
+            biased;
             () = clock.sleep(ROOM_CHECK) => {}
             () = commits.gathered.notified() => {}
         }
@@ -112,10 +116,11 @@ impl Commits {
             queue: Mutex::default(),
             gathered: Notify::new(),
             durable: AtomicU64::new(durable),
-            status: watch::Sender::new(Status {
+            status: Mutex::new(Status {
                 durable,
                 phase: Phase::Running,
             }),
+            status_changed: Notify::new(),
         }
     }
 
@@ -155,50 +160,39 @@ impl Commits {
         if is_durable(self.durable()) {
             return Ok(());
         }
-        let mut status = self.status.subscribe();
-        let status = status
-            .wait_for(|status| {
-                is_durable(status.durable)
-                    || epoch.get().is_some()
-                    || status.phase != Phase::Running
-            })
-            .await;
-        let status = status.map_err(|_| StateError::Closed)?;
-        match &status.phase {
-            _ if is_durable(status.durable) => Ok(()),
-            _ if epoch.get().is_some() => Err(StateError::Full {
+        self.status_is(|status| match &status.phase {
+            _ if is_durable(status.durable) => Some(Ok(())),
+            _ if epoch.get().is_some() => Some(Err(StateError::Full {
                 reason: "the disk had no room for it".to_owned(),
-            }),
-            Phase::Failed(reason) => Err(StateError::Failed {
+            })),
+            Phase::Failed(reason) => Some(Err(StateError::Failed {
                 reason: reason.clone(),
-            }),
-            Phase::Running | Phase::Stopped => Err(StateError::Closed),
-        }
+            })),
+            Phase::Stopped => Some(Err(StateError::Closed)),
+            Phase::Running => None,
+        })
+        .await
     }
 
     pub(crate) async fn failed(&self) -> StateError {
-        let mut status = self.status.subscribe();
-        if let Ok(status) = status
-            .wait_for(|status| matches!(status.phase, Phase::Failed(_)))
-            .await
-            && let Phase::Failed(reason) = &status.phase
-        {
-            return StateError::Failed {
+        self.status_is(|status| match &status.phase {
+            Phase::Failed(reason) => Some(StateError::Failed {
                 reason: reason.clone(),
-            };
-        }
-        std::future::pending().await
+            }),
+            Phase::Running | Phase::Stopped => None,
+        })
+        .await
     }
 
     pub(crate) async fn stopped(&self) -> Result<(), StateError> {
-        let mut status = self.status.subscribe();
-        let status = status
-            .wait_for(|status| status.phase != Phase::Running)
-            .await;
-        match status.map_err(|_| StateError::Closed)?.phase.clone() {
-            Phase::Failed(reason) => Err(StateError::Failed { reason }),
-            Phase::Running | Phase::Stopped => Ok(()),
-        }
+        self.status_is(|status| match &status.phase {
+            Phase::Failed(reason) => Some(Err(StateError::Failed {
+                reason: reason.clone(),
+            })),
+            Phase::Stopped => Some(Ok(())),
+            Phase::Running => None,
+        })
+        .await
     }
 
     /// No transaction is admitted any more; what waits is still committed.
@@ -218,7 +212,7 @@ impl Commits {
         let ended = epoch.set(self.durable());
         debug_assert!(ended.is_ok(), "an epoch ends once");
         // Wakes the waiters, who look at their epoch.
-        self.status.send_modify(|_| {});
+        self.status_changed.notify_waiters();
         sets
     }
 
@@ -241,7 +235,7 @@ impl Commits {
 
     fn advance(&self, revision: Revision) {
         self.durable.store(revision, Ordering::Release);
-        self.status.send_modify(|status| status.durable = revision);
+        self.set_status(|status| status.durable = revision);
     }
 
     fn fail(&self, reason: String) {
@@ -252,8 +246,28 @@ impl Commits {
                 reason: reason.clone(),
             });
         }
-        self.status
-            .send_modify(|status| status.phase = Phase::Failed(reason));
+        self.set_status(|status| status.phase = Phase::Failed(reason));
+    }
+
+    /// Waits until `look` finds what it wants.
+    async fn status_is<T>(&self, look: impl Fn(&Status) -> Option<T>) -> T {
+        loop {
+            // Made before the look, so that no change is missed.
+            let changed = self.status_changed.notified();
+            if let Some(found) = look(&self.status()) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    fn set_status(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.status());
+        self.status_changed.notify_waiters();
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -294,12 +308,10 @@ impl Drop for StopGuard {
         if !is_clean {
             self.0.fail("the committer stopped".to_owned());
         }
-        self.0.status.send_if_modified(|status| {
-            let was_running = status.phase == Phase::Running;
-            if was_running {
+        self.0.set_status(|status| {
+            if status.phase == Phase::Running {
                 status.phase = Phase::Stopped;
             }
-            was_running
         });
     }
 }

@@ -203,6 +203,7 @@ pub(crate) async fn dispatch(ecs: Arc<Ecs>, mut shutdown: watch::Receiver<bool>)
     let mut feed = ecs.store.feed();
     loop {
         let event = tokio::select! {
+            biased;
             event = feed.next() => event,
             _ = shutdown.wait_for(|stopping| *stopping) => return,
         };

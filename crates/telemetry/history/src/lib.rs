@@ -2,7 +2,7 @@
 //! time.
 //!
 //! Each *kind* of thing has a directory of append-only segment files, `tasks/00000001.seg`, of bounded size. An entry
-//! has a key, a time, a payload that this crate does not look into, and a checksum. One thread writes: what gathers
+//! has a key, a time, a payload that this crate does not look into, and a checksum. One thread writes (in a simulation a task): what gathers
 //! while it waits for the disk becomes one group with one fsync. In memory there is only where each entry lies. A
 //! segment that is full is sealed with an index file beside it, so that a start need not read every entry; the last one
 //! is read, and what a crash left half-written at its end is set aside. Entries go by whole segments, when all of a
@@ -137,15 +137,20 @@ impl History {
             ..options
         };
         let writer = writer::Writer::new(directory.clone(), options, kinds.clone());
-        let thread = std::thread::Builder::new()
-            .name("history-writer".to_owned())
-            .spawn(move || writer.run(waiting));
-        let thread = thread.map_err(|error| segment::io_error(&directory, &error))?;
+        let thread = if clock.is_simulated() {
+            drop(clock.spawn("history-writer", writer.run_as_task(waiting)));
+            None
+        } else {
+            let thread = std::thread::Builder::new()
+                .name("history-writer".to_owned())
+                .spawn(move || writer.run(waiting));
+            Some(thread.map_err(|error| segment::io_error(&directory, &error))?)
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 kinds,
                 jobs: Some(jobs),
-                thread: Some(thread),
+                thread,
                 clock,
             }),
         })

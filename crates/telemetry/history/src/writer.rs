@@ -52,14 +52,25 @@ impl Writer {
     /// Until the history is dropped. Whoever asked may have gone meanwhile; the work is done all the same.
     pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut gathered = vec![first];
-            while gathered.len() < limits::HISTORY_GROUP_APPENDS
-                && let Ok(next) = jobs.try_recv()
-            {
-                gathered.push(next);
-            }
-            self.perform(gathered);
+            self.perform_with_gathered(first, &mut jobs);
         }
+    }
+
+    /// As [`Writer::run`], between other tasks: for simulations, which must not have threads.
+    pub(crate) async fn run_as_task(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.recv().await {
+            self.perform_with_gathered(first, &mut jobs);
+        }
+    }
+
+    fn perform_with_gathered(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) {
+        let mut gathered = vec![first];
+        while gathered.len() < limits::HISTORY_GROUP_APPENDS
+            && let Ok(next) = jobs.try_recv()
+        {
+            gathered.push(next);
+        }
+        self.perform(gathered);
     }
 
     /// Appends first, each kind as one group; they are independent of what expires.

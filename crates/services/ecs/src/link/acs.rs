@@ -56,6 +56,7 @@ pub(super) async fn serve<S>(
     };
     tracing::info!(instance = %session.instance_arn, "an agent connected");
     let result = tokio::select! {
+        biased;
         result = session.run(&entry, &mut socket) => result,
         () = shutdown => Ok("The server is stopping."),
     };

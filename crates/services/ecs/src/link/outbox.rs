@@ -1,6 +1,6 @@
 //! What a node was told of its tasks, and what it acknowledged: pure bookkeeping of one session.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::records::{DesiredStatus, TaskRecord, TaskStatus};
 
@@ -9,7 +9,7 @@ const RESEND_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    sent: HashMap<String, Sent>,
+    sent: BTreeMap<String, Sent>,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Outbox {
         let is_overdue =
             |sent: &Sent| !sent.acknowledged && now.saturating_sub(sent.at) >= RESEND_AFTER;
         self.sent
-            .extract_if(|_, sent| is_overdue(sent))
+            .extract_if(.., |_, sent| is_overdue(sent))
             .map(|(key, _)| key)
             .collect()
     }

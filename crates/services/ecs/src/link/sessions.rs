@@ -1,7 +1,7 @@
 //! Which sessions stand, and what each has to look at.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -18,7 +18,8 @@ const USAGE_KEPT: Duration = Duration::from_secs(120);
 /// The sessions that stand now, by key of the container instance, and what TCS told last.
 #[derive(Default)]
 pub struct Sessions {
-    acs: Mutex<HashMap<String, Arc<Entry>>>,
+    /// In order, so that all are always woken in the same one.
+    acs: Mutex<BTreeMap<String, Arc<Entry>>>,
     numbers: AtomicU64,
     usage: Mutex<HashMap<String, TaskUsage>>,
 }

@@ -33,6 +33,7 @@ pub(super) async fn serve<S>(
 {
     let key = instance.key();
     let result = tokio::select! {
+        biased;
         result = run(ecs, &key, &mut socket) => result,
         () = shutdown => Ok(()),
     };
@@ -54,6 +55,13 @@ where
     loop {
         let pause = next_heartbeat.saturating_sub(ecs.clock.monotonic());
         tokio::select! {
+            // A heartbeat that is due waits for no flood of samples.
+            biased;
+            () = ecs.clock.sleep(pause) => {
+                let heartbeat = HeartbeatMessage { healthy: Some(true) };
+                send(ecs, socket, tcs::Message::from(heartbeat).encode()).await?;
+                next_heartbeat = ecs.clock.monotonic() + HEARTBEAT_EVERY;
+            }
             message = socket.next() => match message {
                 None | Some(Ok(Message::Close(_))) => return Ok(()),
                 Some(message) => {
@@ -64,11 +72,6 @@ where
                     }
                 }
             },
-            () = ecs.clock.sleep(pause) => {
-                let heartbeat = HeartbeatMessage { healthy: Some(true) };
-                send(ecs, socket, tcs::Message::from(heartbeat).encode()).await?;
-                next_heartbeat = ecs.clock.monotonic() + HEARTBEAT_EVERY;
-            }
         }
     }
 }
