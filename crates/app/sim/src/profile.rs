@@ -1,0 +1,102 @@
+//! What one seed is about. Each seed has its own mix of faults and work, some none of a kind: a bug that needs one kind
+//! alone is not drowned by the others.
+
+use std::time::Duration;
+
+use crate::lot::Lot;
+
+/// How the simulated world behaves, drawn from the seed.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// How long clients work and faults happen; then everything must become as asked.
+    pub unrest: Duration,
+    pub clients: u64,
+    pub client_pause: (Duration, Duration),
+    pub serverless_nodes: u64,
+    pub container_instances: u64,
+    pub network: NetworkFaults,
+    pub disk: DiskFaults,
+    /// Mean time between faults of a kind; none: the kind does not occur.
+    pub server_kills: Option<Duration>,
+    pub session_cuts: Option<Duration>,
+    pub agent_restarts: Option<Duration>,
+    pub reboots: Option<Duration>,
+    pub node_losses: Option<Duration>,
+    pub partitions: Option<Duration>,
+    pub full_disks: Option<Duration>,
+    /// Drains and activations by the operator.
+    pub drains: Option<Duration>,
+    /// Whether tasks other than well-behaved ones occur.
+    pub bad_tasks: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct NetworkFaults {
+    pub latency: (Duration, Duration),
+    /// Of a million messages each.
+    pub lost: u64,
+    pub repeated: u64,
+    /// How late a repeated message may come.
+    pub repeated_after: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct DiskFaults {
+    /// How long a commit takes.
+    pub latency: (Duration, Duration),
+}
+
+impl Profile {
+    pub fn draw(lot: &Lot) -> Self {
+        let ms = Duration::from_millis;
+        let sometimes = |percent: u64, least: u64, most: u64| {
+            lot.percent(percent).then(|| lot.seconds(least, most))
+        };
+        // A fifth of all seeds know no fault at all: what fails there is plainly wrong.
+        let calm = lot.percent(20);
+        let faulty = |percent: u64| if calm { 0 } else { percent };
+        Self {
+            unrest: lot.seconds(60, 480),
+            clients: lot.between(1, 4),
+            client_pause: *lot
+                .pick(&[
+                    (ms(20), ms(2_000)),
+                    (ms(200), ms(10_000)),
+                    (ms(1_000), ms(30_000)),
+                ])
+                .expect("there are choices"),
+            serverless_nodes: lot.between(1, 4),
+            container_instances: lot.between(0, 5),
+            network: NetworkFaults {
+                latency: *lot
+                    .pick(&[(ms(0), ms(1)), (ms(1), ms(20)), (ms(5), ms(400))])
+                    .expect("there are choices"),
+                lost: if lot.percent(faulty(50)) {
+                    lot.between(1_000, 80_000)
+                } else {
+                    0
+                },
+                repeated: if lot.percent(faulty(50)) {
+                    lot.between(1_000, 100_000)
+                } else {
+                    0
+                },
+                repeated_after: lot.seconds(1, 90),
+            },
+            disk: DiskFaults {
+                latency: *lot
+                    .pick(&[(ms(0), ms(1)), (ms(1), ms(10)), (ms(1), ms(500))])
+                    .expect("there are choices"),
+            },
+            server_kills: sometimes(faulty(50), 10, 120),
+            session_cuts: sometimes(faulty(50), 5, 60),
+            agent_restarts: sometimes(faulty(40), 10, 120),
+            reboots: sometimes(faulty(30), 20, 180),
+            node_losses: sometimes(faulty(30), 30, 240),
+            partitions: sometimes(faulty(35), 20, 120),
+            full_disks: sometimes(faulty(20), 30, 180),
+            drains: sometimes(40, 20, 120),
+            bad_tasks: lot.percent(70),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The task definitions of a run, one for each behaviour and each way to run it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_ecs::{operations as op, types::*};
+
+use super::behaviour::{self, Behaviour};
+use crate::{server, world::World};
+
+/// On whose nodes, and with what they hold there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Serverless, with an address of its own.
+    Fargate,
+    /// On container instances, with any port.
+    Bridge,
+    /// On container instances, with a port of the host: one a node.
+    FixedPort(u16),
+}
+
+/// Host ports that definitions ask for.
+pub const FIXED_PORTS: [u16; 3] = [8001, 8002, 8003];
+
+impl Kind {
+    pub fn family(self, behaviour: Behaviour) -> String {
+        match self {
+            Self::Fargate => format!("fargate-{}", behaviour.name()),
+            Self::Bridge => format!("bridge-{}", behaviour.name()),
+            Self::FixedPort(port) => format!("port-{port}-{}", behaviour.name()),
+        }
+    }
+
+    pub fn launch_type(self) -> LaunchType {
+        match self {
+            Self::Fargate => LaunchType::FARGATE,
+            Self::Bridge | Self::FixedPort(_) => LaunchType::EC2,
+        }
+    }
+
+    pub fn network(self, world: &World) -> Option<NetworkConfiguration> {
+        let subnet = world.server().map(|server| server.subnet_id.clone());
+        (self == Self::Fargate).then(|| NetworkConfiguration {
+            awsvpc_configuration: Some(AwsVpcConfiguration {
+                subnets: Some(subnet.into_iter().collect()),
+                ..AwsVpcConfiguration::default()
+            }),
+        })
+    }
+
+    fn request(self, behaviour: Behaviour) -> RegisterTaskDefinitionRequest {
+        let health_check = behaviour.has_health_check().then(|| HealthCheck {
+            command: Some(vec!["CMD-SHELL".into(), "true".into()]),
+            ..HealthCheck::default()
+        });
+        let container = ContainerDefinition {
+            name: Some("app".into()),
+            image: Some(format!("{}:1", behaviour.name())),
+            health_check,
+            ..ContainerDefinition::default()
+        };
+        let request = RegisterTaskDefinitionRequest {
+            family: Some(self.family(behaviour)),
+            ..RegisterTaskDefinitionRequest::default()
+        };
+        if self == Self::Fargate {
+            return RegisterTaskDefinitionRequest {
+                requires_compatibilities: Some(vec![Compatibility::FARGATE]),
+                network_mode: Some(NetworkMode::AWSVPC),
+                cpu: Some("256".into()),
+                memory: Some("512".into()),
+                container_definitions: Some(vec![container]),
+                ..request
+            };
+        }
+        let host_port = match self {
+            Self::FixedPort(port) => i32::from(port),
+            _ => 0,
+        };
+        let mapping = PortMapping {
+            container_port: Some(80),
+            host_port: Some(host_port),
+            ..PortMapping::default()
+        };
+        RegisterTaskDefinitionRequest {
+            container_definitions: Some(vec![ContainerDefinition {
+                cpu: Some(256),
+                memory: Some(512),
+                port_mappings: Some(vec![mapping]),
+                ..container
+            }]),
+            ..request
+        }
+    }
+}
+
+/// Registers all, trying again until each is answered.
+pub async fn register_all(world: &Arc<World>) {
+    let kinds = [Kind::Fargate, Kind::Bridge].into_iter();
+    for kind in kinds.chain(FIXED_PORTS.map(Kind::FixedPort)) {
+        for behaviour in behaviour::ALL {
+            loop {
+                let request = kind.request(behaviour);
+                let answer = world
+                    .call::<op::RegisterTaskDefinition>(&server::root(), request)
+                    .await;
+                match answer {
+                    Ok(_) => break,
+                    Err(error) => world
+                        .trace
+                        .note(format_args!("setup: RegisterTaskDefinition: {error}")),
+                }
+                world.clock.sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}

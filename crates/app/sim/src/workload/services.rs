@@ -1,0 +1,226 @@
+//! Services, each of one client, which therefore knows what must be true of it.
+
+use std::collections::BTreeSet;
+
+use api_ecs::{
+    operations as op,
+    types::{Service as Shown, *},
+};
+
+use super::{behaviour::Behaviour, client::Client, definitions::Kind};
+use crate::network::CallError;
+
+const DESIRED_MOST: u64 = 5;
+/// A port of the host is one a node.
+const DESIRED_MOST_OF_PORTS: u64 = 2;
+const PERCENTAGES: [(i32, i32); 7] = [
+    (100, 200),
+    (50, 200),
+    (0, 100),
+    (50, 100),
+    (100, 150),
+    (0, 200),
+    (75, 125),
+];
+
+/// What a client knows of its service. What a request without an answer asked for may be so or not.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub kind: Kind,
+    pub behaviour: Behaviour,
+    pub desired: BTreeSet<u64>,
+    /// Its making, or its end, was not answered.
+    pub may_be_missing: bool,
+}
+
+impl Client {
+    pub async fn create_service(&mut self, name: String) {
+        let (kind, behaviour) = (self.draw_kind(), self.draw_behaviour());
+        let desired = self.draw_desired(kind);
+        self.requests += 1;
+        let percentages = self.lot.percent(70).then(|| self.draw_percentages());
+        let request = CreateServiceRequest {
+            service_name: Some(name.clone()),
+            task_definition: Some(kind.family(behaviour)),
+            desired_count: i32::try_from(desired).ok(),
+            launch_type: Some(kind.launch_type()),
+            network_configuration: kind.network(&self.world),
+            deployment_configuration: percentages,
+            client_token: Some(format!("{name}/{}", self.requests)),
+            ..CreateServiceRequest::default()
+        };
+        let service = Service {
+            kind,
+            behaviour,
+            desired: [desired].into(),
+            may_be_missing: false,
+        };
+        for _ in 0..self.lot.between(1, 3) {
+            match self.call::<op::CreateService>(request.clone()).await {
+                Ok(_) => {
+                    self.services.insert(name, service);
+                    return;
+                }
+                Err(CallError::Refused(_)) => return,
+                Err(CallError::Unknown) => {
+                    let service = Service {
+                        may_be_missing: true,
+                        ..service.clone()
+                    };
+                    self.services.insert(name.clone(), service);
+                }
+            }
+        }
+    }
+
+    pub async fn update_service(&mut self, name: &str) {
+        let Some(service) = self.services.get(name).cloned() else {
+            return;
+        };
+        let desired = self
+            .lot
+            .percent(60)
+            .then(|| self.draw_desired(service.kind));
+        let behaviour = self.lot.percent(50).then(|| self.draw_behaviour());
+        let percentages = self.lot.percent(15).then(|| self.draw_percentages());
+        let request = UpdateServiceRequest {
+            service: Some(name.to_owned()),
+            desired_count: desired.and_then(|desired| i32::try_from(desired).ok()),
+            task_definition: behaviour.map(|behaviour| service.kind.family(behaviour)),
+            force_new_deployment: self.lot.percent(15).then_some(true),
+            deployment_configuration: percentages,
+            ..UpdateServiceRequest::default()
+        };
+        self.ask_update(name, request, desired, behaviour).await;
+    }
+
+    /// Sends an update and notes what is known then. True if it was done.
+    pub async fn ask_update(
+        &mut self,
+        name: &str,
+        request: UpdateServiceRequest,
+        desired: Option<u64>,
+        behaviour: Option<Behaviour>,
+    ) -> bool {
+        let answer = self.call::<op::UpdateService>(request).await;
+        let Some(service) = self.services.get_mut(name) else {
+            return false;
+        };
+        match answer {
+            Ok(answer) => {
+                if let Some(desired) = desired {
+                    service.desired = [desired].into();
+                }
+                if let Some(behaviour) = behaviour {
+                    service.behaviour = behaviour;
+                }
+                service.may_be_missing = false;
+                self.check_shown(name, answer.service.as_ref());
+                true
+            }
+            Err(CallError::Refused(error)) => {
+                let is_gone = matches!(
+                    &*error.code,
+                    "ServiceNotFoundException" | "ServiceNotActiveException"
+                );
+                if is_gone && service.may_be_missing {
+                    self.services.remove(name);
+                } else if is_gone {
+                    self.world
+                        .trace
+                        .violated(format_args!("service {name} is gone: {}", error.message));
+                }
+                false
+            }
+            Err(CallError::Unknown) => {
+                service.desired.extend(desired);
+                if let Some(behaviour) = behaviour.filter(|behaviour| !behaviour.is_good()) {
+                    service.behaviour = behaviour;
+                }
+                false
+            }
+        }
+    }
+
+    pub async fn delete_service(&mut self, name: &str) {
+        let request = DeleteServiceRequest {
+            service: Some(name.to_owned()),
+            force: Some(true),
+            ..DeleteServiceRequest::default()
+        };
+        match self.call::<op::DeleteService>(request).await {
+            Ok(_) | Err(CallError::Refused(_)) => {
+                self.services.remove(name);
+            }
+            Err(CallError::Unknown) => {
+                if let Some(service) = self.services.get_mut(name) {
+                    service.may_be_missing = true;
+                }
+            }
+        }
+    }
+
+    /// The service as it is shown now, if there was an answer and it is there.
+    pub async fn look_at_service(&mut self, name: &str) -> Option<Shown> {
+        let request = DescribeServicesRequest {
+            services: Some(vec![name.to_owned()]),
+            ..DescribeServicesRequest::default()
+        };
+        let answer = self.call::<op::DescribeServices>(request).await.ok()?;
+        let shown = answer.services.unwrap_or_default().into_iter().next();
+        let shown = shown.filter(|shown| shown.status.as_deref() == Some("ACTIVE"));
+        let service = self.services.get(name)?;
+        if shown.is_none() {
+            if service.may_be_missing {
+                self.services.remove(name);
+            } else {
+                self.world.trace.violated(format_args!(
+                    "service {name} was acknowledged and is missing"
+                ));
+            }
+            return None;
+        }
+        self.check_shown(name, shown.as_ref());
+        shown
+    }
+
+    /// Narrows what is known to what is shown.
+    fn check_shown(&mut self, name: &str, shown: Option<&Shown>) {
+        let shown = shown
+            .and_then(|shown| shown.desired_count)
+            .and_then(|count| u64::try_from(count).ok());
+        let (Some(service), Some(shown)) = (self.services.get_mut(name), shown) else {
+            return;
+        };
+        service.may_be_missing = false;
+        if service.desired.contains(&shown) {
+            service.desired = [shown].into();
+            return;
+        }
+        self.world.trace.violated(format_args!(
+            "service {name}: desiredCount is {shown}, {:?} was asked for",
+            service.desired
+        ));
+    }
+
+    fn draw_desired(&self, kind: Kind) -> u64 {
+        let most = match kind {
+            Kind::FixedPort(_) => DESIRED_MOST_OF_PORTS,
+            _ => DESIRED_MOST,
+        };
+        self.lot.between(0, most)
+    }
+
+    fn draw_percentages(&self) -> DeploymentConfiguration {
+        let (minimum, maximum) = *self.lot.pick(&PERCENTAGES).unwrap_or(&PERCENTAGES[0]);
+        percentages(minimum, maximum)
+    }
+}
+
+pub fn percentages(minimum: i32, maximum: i32) -> DeploymentConfiguration {
+    DeploymentConfiguration {
+        minimum_healthy_percent: Some(minimum),
+        maximum_percent: Some(maximum),
+        ..DeploymentConfiguration::default()
+    }
+}
