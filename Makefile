@@ -49,7 +49,7 @@ acceptance:
 
 bench:  ## measure, beside docker (installs docker.io)
 	@scripts/prepare bench
-	@$(STATIC) cargo build --release --package gantry
+	@$(STATIC) cargo build --release --package gantry --package bench-load
 	@tests/demo-image/build.sh $(DEMO_ROOT)
 	@.venv/bin/python bench/run.py
 

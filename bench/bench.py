@@ -31,13 +31,13 @@ class Bench:
         return max(least, round(count * self.scale))
 
     @contextmanager
-    def gantry(self, *agent_options: str, agent: bool = True):
+    def gantry(self, agent: bool = True, **agent_options):
         """A server, a serverless node, the demo image; all gone afterwards."""
         world = World()
         try:
             world.start_server()
             if agent:
-                world.start_agent("node-1", "serverless", *agent_options)
+                world.start_agent(**agent_options)
                 world.gantry("image", "import", str(DEMO_ROOT), "demo:latest", "--entrypoint", "/demo", "--cmd", "serve")
                 wait_until(lambda: metric(world, 'gantry_nodes{connected="true"}') == 1, 30, "the node to connect")
             yield world

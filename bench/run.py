@@ -9,6 +9,8 @@ import argparse
 import importlib
 import os
 import pkgutil
+import signal
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -31,6 +33,8 @@ def main() -> int:
         for name, module in modules.items():
             print(f"{name:<14} {module.__doc__.splitlines()[0]}")
         return 0
+    # So that what a measurement made is taken away, however it ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     run = bench.Bench(scale=options.scale, peers=not options.no_peers)
     load = os.getloadavg()[0]
     print(f"load average before: {load:.1f}; {os.cpu_count()} CPUs")

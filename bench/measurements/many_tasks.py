@@ -15,7 +15,7 @@ CALLERS = 4
 
 def run(bench: Bench):
     # As much as 1,000 tasks of the smallest Fargate size ask for, whatever the machine has.
-    with bench.gantry("--overcommit", "cpu=512,memory=100") as world:
+    with bench.gantry(overcommit="cpu=512,memory=100") as world:
         gantry(bench, world, bench.times(200, 20))
         gantry(bench, world, bench.times(1000, 50), Goal(most=20))
     if bench.peers:

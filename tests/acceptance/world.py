@@ -75,12 +75,12 @@ class World:
         wait_until(self._healthy, START_SECONDS, "the server to answer /healthz")
         return self
 
-    def start_agent(self, name: str = "node-1", capacity: str = "serverless", *extra: str, within: tuple = ()):
+    def start_agent(self, name: str = "node-1", capacity: str = "serverless", *extra: str, within: tuple = (), overcommit: str = "cpu=16,memory=2"):
         """`within`: a command that ends by executing the agent's."""
         self.agents[name] = self._spawn(
             name, "agent", "--endpoint", self.endpoint, "--capacity", capacity, "--node-name", name,
             "--data-dir", self.data_dir(name), "--join-credentials", self.data_dir("server") / "root-credentials.json",
-            "--network-cidr", self.cidr, "--network-name", self.network_name_of(name), "--overcommit", "cpu=16,memory=2", *extra,
+            "--network-cidr", self.cidr, "--network-name", self.network_name_of(name), "--overcommit", overcommit, *extra,
             within=within,
         )
         return self
