@@ -79,6 +79,11 @@ impl Collect for StateMetrics {
             "Revisions that wait for the disk.",
             revision.saturating_sub(durable) as f64,
         );
+        page.counter(
+            "gantry_state_commits_total",
+            "Commits of the state since the start; each is one sync of the disk.",
+            self.store.commit_count() as f64,
+        );
         let name = "gantry_tasks";
         page.family(name, Kind::Gauge, "Tasks in the tables by last status.");
         for (status, count) in &tasks {

@@ -76,6 +76,12 @@ impl MetricsPage {
         self.sample(name, &[], value);
     }
 
+    /// As [`MetricsPage::gauge`], of what only grows.
+    pub fn counter(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, Kind::Counter, help);
+        self.sample(name, &[], value);
+    }
+
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         writeln!(self.0, "{line}").expect("a String takes all");
     }

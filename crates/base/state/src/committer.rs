@@ -4,7 +4,6 @@
 //!
 //! There is no timer: a lone transaction is committed at once, and while its fsync runs the next group gathers.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,7 +12,7 @@ use std::time::Duration;
 use clock::Clock;
 use tokio::sync::Notify;
 
-use crate::engine::{Batch, Engine, EngineError, Fence, Revision, Write};
+use crate::engine::{Batch, Engine, EngineError, Fence, Revision};
 use crate::error::StateError;
 use crate::record::ChangeSet;
 
@@ -27,12 +26,21 @@ pub(crate) type Epoch = Arc<OnceLock<Revision>>;
 /// Takes back all that is in the head and not durable, given what was taken out of the queue for the commit.
 pub(crate) type TakeBack = Box<dyn Fn(&[Arc<ChangeSet>], String) + Send + Sync>;
 
+/// A transaction that is in the head and not durable yet.
+pub(crate) struct Waiting {
+    /// What undoes it, should the disk be full.
+    pub changes: Arc<ChangeSet>,
+    pub batch: Batch,
+}
+
 /// What transactions and the committer share.
 pub(crate) struct Commits {
     queue: Mutex<Queue>,
     gathered: Notify,
     /// A copy of `status.durable` for readers that need not wait.
     durable: AtomicU64,
+    /// Commits of the engine so far.
+    count: AtomicU64,
     status: Mutex<Status>,
     /// Wakes whoever waits for the status, in the order in which they came: simulations must be repeatable, and the
     /// order in which `tokio::sync::watch` wakes is drawn by lot.
@@ -49,19 +57,16 @@ pub(crate) async fn run(
 ) {
     let guard = StopGuard(commits.clone());
     while let Some(group) = commits.take_group().await {
-        let durable = match encode_group(&group) {
-            Ok(batches) => engine
-                .commit(fence, batches)
-                .await
-                .map_err(StateError::from),
-            Err(error) => Err(error),
-        };
-        match durable {
+        let (changes, batches): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|waiting| (waiting.changes, waiting.batch))
+            .unzip();
+        match engine.commit(fence, batches).await {
             Ok(revision) => commits.advance(revision),
-            Err(StateError::Engine(error @ EngineError::Full { .. })) => {
+            Err(error @ EngineError::Full { .. }) => {
                 tracing::error!(%error, "the state cannot be changed until there is room; what was acknowledged is kept");
-                take_back(&group, error.to_string());
-                drop(group);
+                take_back(&changes, error.to_string());
+                drop(changes);
                 if let Err(error) = wait_for_room(&*engine, fence, &commits, &clock).await {
                     commits.fail(error.to_string());
                     break;
@@ -116,6 +121,7 @@ impl Commits {
             queue: Mutex::default(),
             gathered: Notify::new(),
             durable: AtomicU64::new(durable),
+            count: AtomicU64::new(0),
             status: Mutex::new(Status {
                 durable,
                 phase: Phase::Running,
@@ -142,13 +148,17 @@ impl Commits {
     }
 
     /// Called under the head's lock, so the queue is in the order of revisions.
-    pub(crate) fn push(&self, changes: Arc<ChangeSet>) {
-        self.queue().sets.push_back(changes);
+    pub(crate) fn push(&self, waiting: Waiting) {
+        self.queue().sets.push_back(waiting);
         self.gathered.notify_one();
     }
 
     pub(crate) fn durable(&self) -> Revision {
         self.durable.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn wait(&self, revision: Revision, epoch: &Epoch) -> Result<(), StateError> {
@@ -203,7 +213,7 @@ impl Commits {
 
     /// Everything that waits, which will not be committed; nothing is admitted from now on. Called under the head's
     /// lock, which ends the epoch.
-    pub(crate) fn take_back(&self, reason: String, epoch: &Epoch) -> VecDeque<Arc<ChangeSet>> {
+    pub(crate) fn take_back(&self, reason: String, epoch: &Epoch) -> VecDeque<Waiting> {
         let sets = {
             let mut queue = self.queue();
             queue.full = Some(reason);
@@ -217,7 +227,7 @@ impl Commits {
     }
 
     /// The next group, as soon as there is anything; none once closed and empty.
-    async fn take_group(&self) -> Option<Vec<Arc<ChangeSet>>> {
+    async fn take_group(&self) -> Option<Vec<Waiting>> {
         loop {
             {
                 let mut queue = self.queue();
@@ -234,6 +244,7 @@ impl Commits {
     }
 
     fn advance(&self, revision: Revision) {
+        self.count.fetch_add(1, Ordering::Relaxed);
         self.durable.store(revision, Ordering::Release);
         self.set_status(|status| status.durable = revision);
     }
@@ -277,7 +288,7 @@ impl Commits {
 
 #[derive(Default)]
 struct Queue {
-    sets: VecDeque<Arc<ChangeSet>>,
+    sets: VecDeque<Waiting>,
     /// Why no transaction is admitted any more.
     closed: Option<StateError>,
     /// The same, for as long as the disk is full.
@@ -314,28 +325,4 @@ impl Drop for StopGuard {
             }
         });
     }
-}
-
-fn encode_group(group: &[Arc<ChangeSet>]) -> Result<Vec<Batch>, StateError> {
-    group.iter().map(|changes| encode(changes)).collect()
-}
-
-fn encode(changes: &ChangeSet) -> Result<Batch, StateError> {
-    let mut writes = Vec::with_capacity(changes.changes.len());
-    for change in &changes.changes {
-        let value = change
-            .after
-            .as_ref()
-            .map(|record| record.encode())
-            .transpose()?;
-        writes.push(Write {
-            table: Cow::Borrowed(change.table),
-            key: change.key.clone(),
-            value,
-        });
-    }
-    Ok(Batch {
-        revision: changes.revision,
-        writes,
-    })
 }

@@ -13,13 +13,6 @@ pub(crate) fn encode<R: Record>(record: &R) -> Result<Vec<u8>, StateError> {
     Ok(bytes)
 }
 
-/// As long as [`encode`]'s answer, without making it.
-pub(crate) fn encoded_length<R: Record>(record: &R) -> Result<usize, StateError> {
-    let mut count = Count(0);
-    write(record, &mut count)?;
-    Ok(count.0)
-}
-
 /// The record, upgraded if an older binary wrote it.
 pub(crate) fn decode<R: Record>(key: &str, bytes: &[u8]) -> Result<R, StateError> {
     let failed = |reason: String| StateError::Decode {
@@ -58,17 +51,4 @@ fn write<R: Record>(record: &R, out: &mut impl io::Write) -> Result<(), StateErr
         .map_err(|error| failed(error.to_string()))?;
     ciborium::into_writer(&R::VERSION, &mut *out).map_err(|error| failed(error.to_string()))?;
     ciborium::into_writer(record, &mut *out).map_err(|error| failed(error.to_string()))
-}
-
-struct Count(usize);
-
-impl io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use clock::Clock;
 use futures_util::{FutureExt, StreamExt, future, stream};
 
 use crate::engine::{
@@ -16,6 +18,8 @@ use crate::recent::RecentBatches;
 pub struct MemoryEngine {
     shared: Arc<Mutex<Contents>>,
     recent: RecentBatches,
+    /// How long a commit takes, and by which clock.
+    commit_time: Option<(Clock, Duration)>,
 }
 
 impl MemoryEngine {
@@ -23,6 +27,16 @@ impl MemoryEngine {
         Self {
             shared: Arc::default(),
             recent: RecentBatches::new(0),
+            commit_time: None,
+        }
+    }
+
+    /// Commits take this long, one after the other: what a disk does. A test then counts the commits that something
+    /// waits for by the time that it takes.
+    pub fn slow(clock: Clock, commit_time: Duration) -> Self {
+        Self {
+            commit_time: Some((clock, commit_time)),
+            ..Self::new()
         }
     }
 
@@ -103,7 +117,13 @@ impl Engine for MemoryEngine {
         fence: Fence,
         group: Vec<Batch>,
     ) -> BoxFuture<'_, Result<Revision, EngineError>> {
-        future::ready(self.commit_now(fence, group)).boxed()
+        async move {
+            if let Some((clock, commit_time)) = &self.commit_time {
+                clock.sleep(*commit_time).await;
+            }
+            self.commit_now(fence, group)
+        }
+        .boxed()
     }
 
     fn follow(&self, from: Revision) -> BoxStream<'static, Result<Arc<Batch>, FollowError>> {

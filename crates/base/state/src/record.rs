@@ -142,7 +142,6 @@ impl Debug for Change {
 /// A record whose type was forgotten.
 pub(crate) trait AnyRecord: Send + Sync {
     fn encode(&self) -> Result<Vec<u8>, StateError>;
-    fn encoded_length(&self) -> Result<usize, StateError>;
     fn equals(&self, other: &dyn AnyRecord) -> bool;
     fn as_any(&self) -> &dyn Any;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -151,10 +150,6 @@ pub(crate) trait AnyRecord: Send + Sync {
 impl<R: Record> AnyRecord for R {
     fn encode(&self) -> Result<Vec<u8>, StateError> {
         encoding::encode(self)
-    }
-
-    fn encoded_length(&self) -> Result<usize, StateError> {
-        encoding::encoded_length(self)
     }
 
     fn equals(&self, other: &dyn AnyRecord) -> bool {

@@ -6,8 +6,8 @@ use clock::Clock;
 use futures_util::TryStreamExt;
 use tokio::sync::broadcast;
 
-use crate::committer::{self, Commits, Epoch, TakeBack};
-use crate::engine::{Engine, Loaded, Revision};
+use crate::committer::{self, Commits, Epoch, TakeBack, Waiting};
+use crate::engine::{Batch, Engine, Loaded, Revision};
 use crate::error::StateError;
 use crate::feed::Feed;
 use crate::head::{Head, Schema};
@@ -91,12 +91,15 @@ impl Store {
         self.inner.commits.admit()?;
         let mut tx = Tx::new(head);
         let value = body(&mut tx)?;
-        let changes = tx.finish()?;
+        let (changes, writes) = tx.finish()?;
         if !changes.is_empty() {
             let revision = head.revision() + 1;
             head.set_revision(revision);
             let changes = Arc::new(ChangeSet { revision, changes });
-            self.inner.commits.push(changes.clone());
+            self.inner.commits.push(Waiting {
+                changes: changes.clone(),
+                batch: Batch { revision, writes },
+            });
             // Without a reader there is nobody to tell.
             let _ = self.inner.feed.send(Some(changes));
         }
@@ -132,6 +135,11 @@ impl Store {
     /// Everything up to here is durable.
     pub fn durable_revision(&self) -> Revision {
         self.inner.commits.durable()
+    }
+
+    /// How often the engine was asked to make something durable, and did: fsyncs, on a disk.
+    pub fn commit_count(&self) -> u64 {
+        self.inner.commits.count()
     }
 
     /// Waits until the store fails, and tells why. Then the process must load again; nothing heals in place.
@@ -211,7 +219,8 @@ impl Inner {
     fn take_back(&self, group: &[Arc<ChangeSet>], reason: String) {
         let mut newest = self.write();
         let waiting = self.commits.take_back(reason, &newest.epoch);
-        let sets = waiting.iter().rev().chain(group.iter().rev());
+        let waiting = waiting.iter().rev().map(|waiting| &waiting.changes);
+        let sets = waiting.chain(group.iter().rev());
         for change in sets.flat_map(|set| set.changes.iter().rev()) {
             newest.head.apply(&change.inverse());
         }

@@ -1,9 +1,11 @@
 //! Changes to the head that all stay or are all undone.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::engine::Write;
 use crate::error::StateError;
 use crate::head::Head;
 use crate::record::{Change, Record};
@@ -74,8 +76,9 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// The changes, one for each row, if they are within the limits; from here on they stay.
-    pub(crate) fn finish(mut self) -> Result<Vec<Change>, StateError> {
+    /// The changes, one for each row, and what the engine writes of them, if they are within the limits; from here on
+    /// they stay.
+    pub(crate) fn finish(mut self) -> Result<(Vec<Change>, Vec<Write>), StateError> {
         let changes = merged(&self.log);
         let too_large = |bytes| StateError::TooLarge {
             rows: changes.len(),
@@ -84,18 +87,24 @@ impl<'a> Tx<'a> {
         if changes.len() > limits::TRANSACTION_ROWS {
             return Err(too_large(0));
         }
+        // Encoded here and not by the committer, because the length must be known: so it is done once.
         let mut bytes = 0;
+        let mut writes = Vec::with_capacity(changes.len());
         for change in &changes {
-            bytes += change.key.len();
-            if let Some(record) = &change.after {
-                bytes += record.encoded_length()?;
-            }
+            let after = change.after.as_ref();
+            let value = after.map(|record| record.encode()).transpose()?;
+            bytes += change.key.len() + value.as_ref().map_or(0, Vec::len);
+            writes.push(Write {
+                table: Cow::Borrowed(change.table),
+                key: change.key.clone(),
+                value,
+            });
         }
         if bytes > limits::TRANSACTION_BYTES {
             return Err(too_large(bytes));
         }
         self.log.clear();
-        Ok(changes)
+        Ok((changes, writes))
     }
 
     fn apply(&mut self, change: Change) {
