@@ -179,6 +179,7 @@ fn agent_options(
         runtime: Arc::new(runtime),
         network,
         data_dir: data.node(),
+        state: None,
         join_credentials: if join.exists() {
             Some(connect::read_credentials(&join)?)
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_log::LogEngine;
-use state::{StateError, Store};
+use state::{Engine, StateError, Store};
 use tokio::sync::watch;
 
 use crate::api::{Api, PollEndpoints};
@@ -53,6 +53,17 @@ pub async fn run(
     }
 }
 
+async fn open_log(options: &Options) -> Result<Arc<dyn Engine>, AgentError> {
+    let directory = options.data_dir.join(STATE_DIRECTORY);
+    let opening = options
+        .clock
+        .spawn_blocking(move || LogEngine::open(directory));
+    let engine = opening
+        .await
+        .map_err(|error| AgentError::file(&options.data_dir, std::io::Error::other(error)))??;
+    Ok(Arc::new(engine))
+}
+
 fn boot_id() -> Result<String, AgentError> {
     const PATH: &str = "/proc/sys/kernel/random/boot_id";
     let text = std::fs::read_to_string(PATH);
@@ -78,14 +89,11 @@ impl Agent {
         let data_dir = &options.data_dir;
         std::fs::create_dir_all(data_dir).map_err(|error| AgentError::file(data_dir, error))?;
         options.network.prepare().await?;
-        let state_directory = data_dir.join(STATE_DIRECTORY);
-        let opening = options
-            .clock
-            .spawn_blocking(move || LogEngine::open(state_directory));
-        let engine = opening
-            .await
-            .map_err(|error| AgentError::file(data_dir, std::io::Error::other(error)))??;
-        let store = Store::open(Arc::new(engine), records::schema(), options.clock.clone()).await?;
+        let engine = match &options.state {
+            Some(engine) => Arc::clone(engine),
+            None => open_log(&options).await?,
+        };
+        let store = Store::open(engine, records::schema(), options.clock.clone()).await?;
         let identity = match NodeIdentity::load(data_dir)? {
             Some(identity) => identity,
             None => NodeIdentity::join(&options, None).await?,

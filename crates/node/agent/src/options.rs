@@ -8,6 +8,7 @@ use client::Trust;
 use clock::Clock;
 use identity::Credentials;
 use runtime::{ImageCleanup, Runtime};
+use state::Engine;
 
 use crate::engine::registries::Registries;
 use crate::networks::TaskNetworks;
@@ -27,6 +28,8 @@ pub struct Options {
     pub network: Arc<dyn TaskNetworks>,
     /// The agent's own: credentials, state, files of tasks.
     pub data_dir: PathBuf,
+    /// Where the agent keeps its state; `None`: a log in `data_dir`.
+    pub state: Option<Arc<dyn Engine>>,
     /// Used to join when the node has no credentials of its own, or the server does not know them.
     pub join_credentials: Option<Credentials>,
     /// `None`: the host's name and something drawn by lot, kept with the credentials.

@@ -1,11 +1,12 @@
 //! The tasks of this node: taken from payloads, taken over after a restart, told to stop.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter::once;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api_ecs::types::SubmitTaskStateChangeRequest;
 use link::acs;
-use state::{Committed, StateError};
+use state::{Committed, StateError, Tx};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -151,9 +152,17 @@ impl Tasks {
             }
         }
         let (began, on_disk) = watch::channel(false);
-        let mut commits = vec![raise_timeline(&self.node, timeline)?];
-        for chunk in new.chunks(TASKS_PER_TRANSACTION) {
+        // The number goes with the first tasks: with a transaction of its own it would cost a start one more sync.
+        let (first, rest) = new.split_at(new.len().min(TASKS_PER_TRANSACTION));
+        let mut commits = Vec::new();
+        for (number, chunk) in once(first)
+            .chain(rest.chunks(TASKS_PER_TRANSACTION))
+            .enumerate()
+        {
             commits.push(self.node.store.transact(|tx| {
+                if number == 0 {
+                    note_timeline(tx, timeline);
+                }
                 for (record, _) in chunk {
                     tx.put(record.clone());
                 }
@@ -319,12 +328,16 @@ impl Tasks {
 /// Remembers the highest number of manifests and payloads.
 pub fn raise_timeline(node: &Node, timeline: i64) -> Result<Committed<()>, StateError> {
     node.store.transact(|tx| {
-        let mut record = tx
-            .get::<NodeRecord>(NodeRecord::KEY)
-            .map(|record| NodeRecord::clone(&record))
-            .unwrap_or_default();
-        record.timeline = record.timeline.max(timeline);
-        tx.put(record);
+        note_timeline(tx, timeline);
         Ok(())
     })
+}
+
+fn note_timeline(tx: &mut Tx<'_>, timeline: i64) {
+    let mut record = tx
+        .get::<NodeRecord>(NodeRecord::KEY)
+        .map(|record| NodeRecord::clone(&record))
+        .unwrap_or_default();
+    record.timeline = record.timeline.max(timeline);
+    tx.put(record);
 }

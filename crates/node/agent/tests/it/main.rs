@@ -10,4 +10,5 @@ mod fake_runtime;
 mod fake_server;
 mod lifecycle;
 mod restart;
+mod start_cost;
 mod world;

@@ -8,6 +8,7 @@ use clock::Clock;
 use identity::Credentials;
 use link::acs;
 use serde_json::Value;
+use state::Engine;
 use tokio::task::JoinHandle;
 
 use crate::fake_runtime::{FakeNetworks, FakeRuntime};
@@ -22,11 +23,17 @@ pub struct World {
     pub clock: Clock,
     directory: tempfile::TempDir,
     agent: Option<JoinHandle<()>>,
+    state: Option<Arc<dyn Engine>>,
 }
 
 impl World {
     /// A node whose agent is connected.
     pub async fn new() -> Self {
+        Self::with_state(None).await
+    }
+
+    /// One that keeps its state elsewhere than on the disk.
+    pub async fn with_state(state: Option<Arc<dyn Engine>>) -> Self {
         let clock = Clock::system();
         let mut world = Self {
             server: FakeServer::start().await,
@@ -35,6 +42,7 @@ impl World {
             clock,
             directory: tempfile::tempdir().unwrap(),
             agent: None,
+            state,
         };
         world.start_agent().await;
         world
@@ -50,6 +58,7 @@ impl World {
             runtime: self.runtime.clone(),
             network: self.networks.clone(),
             data_dir: self.data_dir(),
+            state: self.state.clone(),
             join_credentials: Some(Credentials::new("AKIAROOT", "secret")),
             node_name: Some("node".to_owned()),
             overcommit: Overcommit::default(),

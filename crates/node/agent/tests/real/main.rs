@@ -153,6 +153,7 @@ impl Node {
             runtime: self.runtime.clone(),
             network: self.network.clone(),
             data_dir: self.directory.path().join("agent"),
+            state: None,
             join_credentials: Some(Credentials::new("AKIAROOT", "secret")),
             node_name: None,
             overcommit: Overcommit {
