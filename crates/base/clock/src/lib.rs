@@ -126,7 +126,9 @@ impl Clock {
     pub fn fill_random(&self, bytes: &mut [u8]) {
         match &*self.source {
             Source::System { .. } => {
-                aws_lc_rs::rand::fill(bytes).expect("the system's random number generator works");
+                // The kernel's, and not aws-lc's: that one measures the jitter of the processor before its first
+                // byte, a tenth of a second in which a server does not serve.
+                getrandom::fill(bytes).expect("the system's random number generator works");
             }
             Source::Simulated { seed, .. } => {
                 let mut seed = seed.lock().unwrap_or_else(PoisonError::into_inner);
