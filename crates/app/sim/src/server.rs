@@ -50,6 +50,7 @@ impl Server {
             endpoint: "http://127.0.0.1:4580".into(),
             default_subnet_cidr: "172.31.0.0/20".into(),
             availability_zone: format!("{REGION}a"),
+            node_lost_after: None,
         };
         let ecs = Ecs::new(store.clone(), Arc::new(history), clock.clone(), config);
         let defaults = ecs.bootstrap().await?;

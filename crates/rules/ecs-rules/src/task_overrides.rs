@@ -24,7 +24,7 @@ pub fn normalise(
     for container in overrides.container_overrides.iter().flatten() {
         check_container(definition, container)?;
     }
-    // coverage: RunTask refuses overrides.inferenceAcceleratorOverrides: Gantry has no Elastic Inference
+    // coverage: RunTask, StartTask refuses overrides.inferenceAcceleratorOverrides: Gantry has no Elastic Inference
     if overrides
         .inference_accelerator_overrides
         .iter()
@@ -73,14 +73,14 @@ fn check_container(
             ));
         }
     }
-    // coverage: RunTask refuses overrides.containerOverrides[].environmentFiles: Gantry has no S3
+    // coverage: RunTask, StartTask refuses overrides.containerOverrides[].environmentFiles: Gantry has no S3
     if container.environment_files.iter().flatten().count() > 0 {
         return Err(Refusal::unsupported_field(
             "overrides.containerOverrides[].environmentFiles",
             "Gantry has no S3",
         ));
     }
-    // coverage: RunTask refuses overrides.containerOverrides[].resourceRequirements: no node offers GPUs
+    // coverage: RunTask, StartTask refuses overrides.containerOverrides[].resourceRequirements: no node offers GPUs
     if container.resource_requirements.iter().flatten().count() > 0 {
         return Err(Refusal::unsupported_field(
             "overrides.containerOverrides[].resourceRequirements",

@@ -45,6 +45,7 @@ impl World {
             endpoint: "http://127.0.0.1:4580".into(),
             default_subnet_cidr: "172.31.0.0/20".into(),
             availability_zone: "us-east-1a".into(),
+            node_lost_after: None,
         };
         let ecs = Ecs::new(store.clone(), Arc::clone(&history), clock.clone(), config);
         ecs.bootstrap().await.expect("a default cluster");
@@ -80,7 +81,11 @@ impl World {
         Control: Handle<O>,
     {
         let access = Handle::<O>::access(&*self.control, &root(), &input);
-        assert!(access.action.starts_with("gantry:"), "{access:?}");
+        let mut asks = access.asks().iter();
+        assert!(
+            asks.all(|ask| ask.action.starts_with("gantry:")),
+            "{access:?}"
+        );
         Handle::<O>::handle(&*self.control, &root(), input).await
     }
 

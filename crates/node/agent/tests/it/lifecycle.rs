@@ -168,7 +168,7 @@ async fn failures_are_told_with_their_names() {
     let mut unsupported = task(2, &[("web", "demo/run")]);
     unsupported.containers[0].docker_config = docker_config(
         docker::Config {
-            tty: Some(true),
+            domainname: Some("example.com".into()),
             ..Default::default()
         },
         Default::default(),
@@ -201,7 +201,8 @@ async fn failures_are_told_with_their_names() {
     assert!(container(&change, "web").get("exitCode").is_none());
     let change = world.submitted(&unsupported, "STOPPED").await;
     assert!(
-        reason(&change).starts_with("CannotCreateContainerError: HostConfigError: Config.Tty"),
+        reason(&change)
+            .starts_with("CannotCreateContainerError: HostConfigError: Config.Domainname"),
         "{change}"
     );
     let change = world.submitted(&bridge, "STOPPED").await;

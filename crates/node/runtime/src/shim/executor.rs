@@ -87,7 +87,7 @@ impl Executor for ProgramExecutor {
         }
         let failed = match Program::of(spec) {
             Ok(program) if self.first_process == FirstProcess::Init => {
-                match init::spawn(program.command()) {
+                match init::spawn(program.command(), report.as_ref()) {
                     Ok(child) => {
                         drop(report);
                         init::supervise(child)

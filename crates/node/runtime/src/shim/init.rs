@@ -2,6 +2,7 @@
 //! sandbox, which has no program.
 
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::process::{Child, Command};
 
 use nix::errno::Errno;
@@ -9,8 +10,10 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, close};
 
-/// Starts the program below this process.
-pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
+/// Starts the program below this process, which keeps nothing of what the shim had open but its streams and `report`: the
+/// program can look into `/proc/1/fd` at once.
+pub(super) fn spawn(mut command: Command, report: Option<&OwnedFd>) -> io::Result<Child> {
+    close_inherited(report.map(AsRawFd::as_raw_fd));
     SigSet::all().thread_unblock()?;
     let child = command.spawn()?;
     // Not before, for the program would inherit it. Nobody signals this process until the shim knows of it.
@@ -22,7 +25,6 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
 pub(super) fn supervise(child: Child) -> ! {
     let _ = nix::sys::prctl::set_name(c"gantry-init");
     let program = Pid::from_raw(i32::try_from(child.id()).expect("a process id is an i32"));
-    close_inherited();
     // It may have ended before SIGCHLD was blocked.
     if let Some(code) = reap(program) {
         std::process::exit(code);
@@ -46,7 +48,7 @@ pub(super) fn hold() -> ! {
     // Signals wait to be taken by `wait`; from inside the namespace not even SIGKILL ends process 1.
     let _ = SigSet::all().thread_block();
     let _ = nix::sys::prctl::set_name(c"gantry-sandbox");
-    close_inherited();
+    close_inherited(None);
     loop {
         while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
         {
@@ -69,7 +71,7 @@ fn reap(program: Pid) -> Option<i32> {
 }
 
 /// This process does not execute anything, so it would keep what the shim had open, some of it on the host.
-fn close_inherited() {
+fn close_inherited(keep: Option<RawFd>) {
     const FIRST: i32 = 3;
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
         return;
@@ -80,7 +82,7 @@ fn close_inherited() {
         .collect();
     for descriptor in descriptors
         .into_iter()
-        .filter(|descriptor| *descriptor >= FIRST)
+        .filter(|descriptor| *descriptor >= FIRST && Some(*descriptor) != keep)
     {
         // The directory's own descriptor is in the list and closed already.
         let _ = close(descriptor);

@@ -203,7 +203,15 @@ async fn images_that_nothing_uses_go() {
         .create(fixture.shell("c", "cat /data/seen"))
         .await
         .unwrap();
-    let one = runtime.collect_images(vec![], at_once).await.unwrap();
+    // Nothing is collected while the pull is still being written to the disk behind its answer.
+    let mut one = CollectedImages::default();
+    for _ in 0..600 {
+        one = runtime.collect_images(vec![], at_once).await.unwrap();
+        if one != CollectedImages::default() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let expected = CollectedImages {
         references: vec![other.image()],
         layers: 0,

@@ -11,8 +11,7 @@ use names::Scope;
 use state::Head;
 
 use crate::{
-    account_settings,
-    image_pins,
+    account_settings, image_pins,
     records::{SubnetRecord, TaskDefinitionRecord, TaskRecord},
     render,
 };
