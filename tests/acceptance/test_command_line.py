@@ -184,7 +184,10 @@ def test_completion_and_manual_pages_know_every_command(tmp_path):
     pages = {page.name for page in (tmp_path / "man1").iterdir()}
     assert {"gantry.1", "gantry-status.1", "gantry-history-tasks.1", "gantry-image-import.1"} <= pages
     help_text = subprocess.run([GANTRY, "--help"], capture_output=True, text=True, check=True).stdout
-    commands = [line.split()[0] for line in help_text.split("Commands:")[1].split("Options:")[0].splitlines() if line.strip()]
+    listed = help_text.split("Commands:")[1].split("Options:")[0].splitlines()
+    # Further lines of a description are indented more.
+    commands = [line.split()[0] for line in listed if line.startswith("  ") and not line.startswith("   ")]
+    assert len(commands) > 15, help_text
     for command in commands:
         if command == "help":
             continue

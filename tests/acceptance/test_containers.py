@@ -330,7 +330,7 @@ def test_input_stays_open_when_interactive(world, busybox):
 
 
 def test_labels_are_kept(world, busybox):
-    definition = _register(world, busybox, "labels", {"dockerLabels": {"team": "red"}, "command": ["sleep 1000"]})
+    definition = _register(world, busybox, "labels", {"dockerLabels": {"team": "red"}, "command": ["sleep 1000"], "stopTimeout": 2})
     arn = world.run_task(definition)["taskArn"]
     world.wait_task(arn, "RUNNING")
     stored = json.loads(next(world.data_dir("node-1").glob(f"node/runtime/containers/{arn.rsplit('/')[-1]}-main/container.json")).read_text())

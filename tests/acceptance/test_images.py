@@ -41,7 +41,7 @@ def node(registries, tmp_path_factory):
             # Nobody listens at the first one.
             "--registry-mirror", f"docker.io=http://127.0.0.1:{free_port()}", "--registry-mirror", f"docker.io=http://{registries['mirror'].host}/hub",
             "--oci-runtime", "runc",
-        )
+        ).wait_connected()
         yield world
     finally:
         world.stop()

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -83,6 +84,15 @@ class World:
             "--network-cidr", self.cidr, "--network-name", self.network_name_of(name), "--overcommit", overcommit, *extra,
             within=within,
         )
+        return self
+
+    def wait_connected(self, count: int = 1):
+        """Until so many nodes hold their connection."""
+        def connected():
+            with urllib.request.urlopen(f"{self.endpoint}/metrics", timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+            return any(line.startswith('gantry_nodes{connected="true"}') and float(line.split()[-1]) >= count for line in lines)
+        wait_until(connected, START_SECONDS, f"{count} nodes to connect")
         return self
 
     def kill_server(self):
