@@ -26,16 +26,16 @@ def restarting(world, busybox):
         world, busybox, "restarting",
         {"command": ["sleep 1000"], "stopTimeout": 2},
         {
-            "name": "again", "essential": False, "stopTimeout": 2, "command": [f"echo begun; sleep {RESTART_SECONDS + 1}; exit 4"],
-            "restartPolicy": {"enabled": True, "restartAttemptPeriod": RESTART_SECONDS},
+            "name": "again", "essential": False, "command": [f"echo begun; sleep {RESTART_SECONDS + 1}; exit 4"],
+            "stopTimeout": 2, "restartPolicy": {"enabled": True, "restartAttemptPeriod": RESTART_SECONDS},
         },
         {
             "name": "ignored", "essential": False, "command": [f"sleep {RESTART_SECONDS + 1}; exit 7"],
-            "restartPolicy": {"enabled": True, "ignoredExitCodes": [7], "restartAttemptPeriod": RESTART_SECONDS},
+            "stopTimeout": 2, "restartPolicy": {"enabled": True, "ignoredExitCodes": [7], "restartAttemptPeriod": RESTART_SECONDS},
         },
         {
             "name": "early", "essential": False, "command": ["exit 5"],
-            "restartPolicy": {"enabled": True, "restartAttemptPeriod": RESTART_SECONDS},
+            "stopTimeout": 2, "restartPolicy": {"enabled": True, "restartAttemptPeriod": RESTART_SECONDS},
         },
     )
     arn = world.run_task(definition)["taskArn"]
