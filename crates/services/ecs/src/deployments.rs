@@ -231,12 +231,7 @@ fn new_deployment(
 
 fn write_revision(tx: &mut Tx<'_>, service: &ServiceRecord, deployment: &DeploymentRecord) {
     let spec = &deployment.task_spec;
-    let key = TaskDefinitionRecord::key_of(
-        &service.account,
-        &service.region,
-        &spec.family,
-        spec.revision,
-    );
+    let key = spec.definition_key(service);
     let definition = tx.get::<TaskDefinitionRecord>(&key);
     let containers = definition.iter().flat_map(|record| {
         let containers = record.definition.container_definitions.iter().flatten();

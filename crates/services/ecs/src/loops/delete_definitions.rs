@@ -90,15 +90,15 @@ fn used(head: &Head) -> HashSet<String> {
         if service.status == ServiceStatus::Inactive {
             continue;
         }
-        let of_deployments = service.deployments.iter().map(|own| &own.task_spec);
-        for spec in of_deployments.chain([&service.task_spec]) {
-            used.insert(TaskDefinitionRecord::key_of(
-                &service.account,
-                &service.region,
-                &spec.family,
-                spec.revision,
-            ));
-        }
+        // A deployment that fails is rolled back to the candidate, whose tasks may be gone.
+        let candidate = service.rollback_candidate.iter();
+        let specs = service.deployments.iter().map(|own| &own.task_spec);
+        let specs = specs.chain(candidate.map(|candidate| &candidate.task_spec));
+        used.extend(
+            specs
+                .chain([&service.task_spec])
+                .map(|spec| spec.definition_key(service)),
+        );
     }
     used
 }

@@ -184,8 +184,9 @@ impl Loop for ServiceScheduler {
             let look = look::look(tx, &known, now);
             let mut service = ServiceRecord::clone(&known);
             act::act(&self.ecs, tx, &mut service, &look, now)?;
-            tx.put(service.clone());
-            Ok::<_, LoopError>(self.next(key, &service, &look))
+            let next = self.next(key, &service, &look);
+            tx.put(service);
+            Ok::<_, LoopError>(next)
         })?;
         Ok(done.head())
     }

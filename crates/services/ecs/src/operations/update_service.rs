@@ -186,12 +186,7 @@ fn changed_spec(
     let definition = match &input.task_definition {
         Some(argument) => run_task::definition(head, caller, Some(argument))?,
         None => {
-            let key = TaskDefinitionRecord::key_of(
-                &record.account,
-                &record.region,
-                &current.family,
-                current.revision,
-            );
+            let key = current.definition_key(record);
             head.get::<TaskDefinitionRecord>(&key)
                 .ok_or_else(|| errors::client_exception("TaskDefinition not found."))?
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
 
-use super::{StrategyItem, Tags};
+use super::{StrategyItem, Tags, TaskDefinitionRecord};
 use crate::launch::Plan;
 
 /// A service with the replica strategy.
@@ -228,6 +228,12 @@ impl DeploymentRecord {
 }
 
 impl TaskSpec {
+    /// Of its task definition; a spec is in the account and region of its service.
+    pub fn definition_key(&self, service: &ServiceRecord) -> String {
+        let (account, region) = (&service.account, &service.region);
+        TaskDefinitionRecord::key_of(account, region, &self.family, self.revision)
+    }
+
     pub(crate) fn plan(&self) -> Plan {
         match &self.launch_type {
             Some(launch_type) => Plan::LaunchType(launch_type.clone()),

@@ -267,12 +267,7 @@ impl Batch {
         deployment: &DeploymentRecord,
     ) -> Result<Self, LoopError> {
         let spec = &deployment.task_spec;
-        let key = TaskDefinitionRecord::key_of(
-            &service.account,
-            &service.region,
-            &spec.family,
-            spec.revision,
-        );
+        let key = spec.definition_key(service);
         let definition = tx
             .get::<TaskDefinitionRecord>(&key)
             .ok_or_else(|| LoopError::Other(format!("the task definition {key} is gone")))?;

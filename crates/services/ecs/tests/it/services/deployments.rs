@@ -230,6 +230,41 @@ async fn lists_are_filtered_and_paged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_definition_that_may_be_rolled_back_to_is_not_deleted() {
+    let all_at_once = DeploymentConfiguration {
+        minimum_healthy_percent: Some(0),
+        maximum_percent: Some(100),
+        ..with_breaker(true)
+    };
+    let mut cluster = running("web", 1, all_at_once).await;
+    cluster.starts = Start::Never;
+    let arn = deploy(&cluster, "web").await;
+    cluster.pass(Duration::from_secs(3)).await;
+    let service = describe(&cluster.world, "web").await;
+    assert_eq!(service.deployments.unwrap().len(), 1, "the old one is gone");
+    let old = Some("web:1".to_owned());
+    let request = DeregisterTaskDefinitionRequest {
+        task_definition: old.clone(),
+    };
+    let deregistered = cluster.world.call::<op::DeregisterTaskDefinition>(request);
+    deregistered.await.unwrap();
+    let request = DeleteTaskDefinitionsRequest {
+        task_definitions: Some(Vec::from_iter(old)),
+    };
+    let doomed = cluster.world.call::<op::DeleteTaskDefinitions>(request);
+    doomed.await.unwrap();
+    cluster.pass(Duration::from_secs(90)).await;
+    let failed = described(&cluster.world, arn).await;
+    assert!(status(&failed).starts_with("ROLLBACK_"), "{failed:?}");
+    cluster.starts = Start::Well;
+    // Longer than the pause that its failures have earned.
+    cluster.pass(Duration::from_secs(900)).await;
+    let service = describe(&cluster.world, "web").await;
+    assert!(service.task_definition.unwrap().ends_with("web:1"));
+    assert_eq!(service.running_count, Some(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_breaker_trips_and_rolls_back_to_the_last_completed_deployment() {
     let mut cluster = running("web", 2, with_breaker(true)).await;
     let good = describe(&cluster.world, "web").await;
