@@ -10,15 +10,26 @@ use super::{PAGE_MOST, given};
 
 /// Entries looked at for one page, so that a filter that nothing passes does not read everything at once: the page
 /// then ends early, with a token to go on.
-pub(super) const LOOKED_AT_MOST: usize = 2000;
+const LOOKED_AT_MOST: usize = 2000;
 
-/// A list of entries, newest first.
-pub(super) struct List {
+/// A page of entries, newest first, gathered by as many queries as a filter makes necessary.
+pub(super) struct List<T> {
     prefix: String,
     since: UnixMillis,
     until: Option<UnixMillis>,
     after: Option<(UnixMillis, String)>,
-    pub limit: usize,
+    limit: usize,
+    found: Vec<T>,
+    looked_at: usize,
+    state: Gathering,
+}
+
+#[derive(PartialEq)]
+enum Gathering {
+    GoesOn,
+    /// There may be more behind this page.
+    PageEnds,
+    AllSeen,
 }
 
 /// What all lists of the history take.
@@ -31,7 +42,7 @@ pub(super) struct Asked<'a> {
     pub next_token: Option<&'a String>,
 }
 
-impl List {
+impl<T> List<T> {
     pub fn new(caller: &Caller, asked: &Asked<'_>) -> Result<Self, Error> {
         let mut prefix = format!("{}/{}/", caller.account, caller.region);
         if let Some(cluster) = given(asked.cluster) {
@@ -47,6 +58,9 @@ impl List {
             until: asked.until.map(millis),
             after: given(asked.next_token).map(read_token).transpose()?,
             limit: limit(asked.max_results),
+            found: vec![],
+            looked_at: 0,
+            state: Gathering::GoesOn,
         })
     }
 
@@ -61,14 +75,41 @@ impl List {
         }
     }
 
-    /// The next page begins behind this entry.
-    pub fn go_on(&mut self, at: UnixMillis, key: String) {
-        self.after = Some((at, key));
+    /// Whether [`List::query`] is to be asked once more.
+    pub fn goes_on(&self) -> bool {
+        self.state == Gathering::GoesOn
     }
 
-    pub fn token(&self) -> Option<String> {
-        let (at, key) = self.after.as_ref()?;
-        Some(URL_SAFE_NO_PAD.encode(format!("{at} {key}")))
+    /// Takes the answer of [`List::query`]: entries with their places in the order of time.
+    pub fn take(&mut self, entries: Vec<(UnixMillis, String, T)>, is_wanted: impl Fn(&T) -> bool) {
+        let is_last = entries.len() < self.limit;
+        self.looked_at += entries.len();
+        for (at, key, entry) in entries {
+            self.after = Some((at, key));
+            if is_wanted(&entry) {
+                self.found.push(entry);
+            }
+            if self.found.len() == self.limit {
+                self.state = Gathering::PageEnds;
+                return;
+            }
+        }
+        if is_last {
+            self.state = Gathering::AllSeen;
+        } else if self.looked_at >= LOOKED_AT_MOST {
+            self.state = Gathering::PageEnds;
+        }
+    }
+
+    /// What was found, and the token of the page behind it.
+    pub fn finish(self) -> (Vec<T>, Option<String>) {
+        let token = match self.state {
+            Gathering::AllSeen => None,
+            Gathering::GoesOn | Gathering::PageEnds => self
+                .after
+                .map(|(at, key)| URL_SAFE_NO_PAD.encode(format!("{at} {key}"))),
+        };
+        (self.found, token)
     }
 }
 

@@ -8,7 +8,7 @@ use wire::{Access, Caller, Error, Handle};
 
 use super::{
     given,
-    history_list::{Asked, LOOKED_AT_MOST, List, failed},
+    history_list::{Asked, List, failed},
     timestamp,
 };
 use crate::{Control, deployments::Deployment, record_events};
@@ -35,37 +35,24 @@ impl Handle<ListDeploymentHistory> for Control {
             },
         )?;
         let service = given(input.service.as_ref());
-        let (mut found, mut looked_at) = (Vec::new(), 0);
-        let next_token = loop {
+        while list.goes_on() {
             let entries = self
                 .history
                 .list(history::DEPLOYMENTS, &list.query())
                 .await
                 .map_err(|error| failed(&error))?;
-            let is_last = entries.len() < list.limit;
-            looked_at += entries.len();
-            let mut is_full = false;
-            for entry in entries {
-                let deployment: Deployment =
-                    record_events::decode(&entry).map_err(|error| failed(&error))?;
-                list.go_on(entry.at, entry.key);
-                if service.is_none_or(|service| deployment.service == service) {
-                    found.push(shown(deployment));
-                }
-                is_full = found.len() == list.limit;
-                if is_full {
-                    break;
-                }
-            }
-            match (is_full, is_last) {
-                (true, _) => break list.token(),
-                (false, true) => break None,
-                (false, false) if looked_at >= LOOKED_AT_MOST => break list.token(),
-                (false, false) => {}
-            }
-        };
+            let decoded = entries.into_iter().map(|entry| {
+                let deployment = record_events::decode::<Deployment>(&entry);
+                let deployment = deployment.map_err(|error| failed(&error))?;
+                Ok((entry.at, entry.key, deployment))
+            });
+            list.take(decoded.collect::<Result<_, Error>>()?, |deployment| {
+                service.is_none_or(|service| deployment.service == service)
+            });
+        }
+        let (found, next_token) = list.finish();
         Ok(ListDeploymentHistoryResponse {
-            deployments: Some(found),
+            deployments: Some(found.into_iter().map(shown).collect()),
             next_token,
         })
     }

@@ -10,7 +10,7 @@ use wire::{Access, Caller, Error, Handle};
 
 use super::{
     given,
-    history_list::{Asked, LOOKED_AT_MOST, List},
+    history_list::{Asked, List},
     timestamp,
 };
 use crate::{Control, events};
@@ -37,29 +37,17 @@ impl Handle<ListTaskHistory> for Control {
             },
         )?;
         let service = given(input.service.as_ref());
-        let (mut found, mut looked_at) = (Vec::new(), 0);
-        let next_token = loop {
+        while list.goes_on() {
             let tasks = self.ecs.stopped_tasks(&list.query()).await?;
-            let is_last = tasks.len() < list.limit;
-            looked_at += tasks.len();
-            let mut is_full = false;
-            for task in tasks {
-                list.go_on(task.stopped_at.unwrap_or(task.created_at), task.key());
-                if service.is_none() || task.service.as_deref() == service {
-                    found.push(task);
-                }
-                is_full = found.len() == list.limit;
-                if is_full {
-                    break;
-                }
-            }
-            match (is_full, is_last) {
-                (true, _) => break list.token(),
-                (false, true) => break None,
-                (false, false) if looked_at >= LOOKED_AT_MOST => break list.token(),
-                (false, false) => {}
-            }
-        };
+            let placed = tasks.into_iter().map(|task| {
+                let stopped_at = task.stopped_at.unwrap_or(task.created_at);
+                (stopped_at, task.key(), task)
+            });
+            list.take(placed.collect(), |task| {
+                service.is_none() || task.service.as_deref() == service
+            });
+        }
+        let (found, next_token) = list.finish();
         let shown = self.store.read(|head| {
             let tasks = found.iter();
             tasks.map(|task| shown(head, task)).collect()
