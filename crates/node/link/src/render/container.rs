@@ -296,6 +296,10 @@ fn log_config(
             .entry("awslogs-region".to_owned())
             .or_insert_with(|| input.region.to_owned());
     }
+    if let Some(mode) = input.default_log_mode {
+        let entry = config.entry("mode".to_owned());
+        entry.or_insert_with(|| mode.to_owned());
+    }
     docker::LogConfig { kind, config }
 }
 

@@ -34,6 +34,8 @@ pub struct TaskRenderInput<'a> {
     pub container_arns: &'a BTreeMap<String, String>,
     /// What images are pinned to, by container name; of a deployment's tasks.
     pub image_digests: &'a BTreeMap<String, String>,
+    /// `mode` of a log driver whose configuration says none.
+    pub default_log_mode: Option<&'a str>,
     /// Of an awsvpc task.
     pub network_interface: Option<NetworkInterface<'a>>,
 }

@@ -37,6 +37,7 @@ fn input<'a>(
         service_name: None,
         container_arns: arns,
         image_digests: &NO_DIGESTS,
+        default_log_mode: None,
         network_interface: None,
     }
 }

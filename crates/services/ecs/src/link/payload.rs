@@ -1,8 +1,7 @@
 //! A task's record → what its node is told.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
-use api_ecs::types::{ContainerDefinition, TaskDefinition};
 use link::{
     acs,
     render::{NetworkInterface, TaskRenderInput, render_task},
@@ -48,9 +47,9 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
             private_dns_name: private_dns_name.as_deref(),
             domain_name_servers: &[],
         });
-    let definition = with_log_mode(head, task, &definition.definition);
+    let log_mode = account_settings::default_log_driver_mode(head, &task.account, &task.region);
     Some(render_task(&TaskRenderInput {
-        definition: &definition,
+        definition: &definition.definition,
         overrides: task.overrides.as_deref(),
         account: &task.account,
         region: &task.region,
@@ -62,35 +61,9 @@ pub(super) fn task(head: &Head, task: &TaskRecord) -> Option<acs::Task> {
         service_name: task.service.as_deref(),
         container_arns: &container_arns,
         image_digests: &image_pins::of(head, task),
+        default_log_mode: Some(&log_mode),
         network_interface,
     }))
-}
-
-/// A log driver without a `mode` gets the account's default one.
-fn with_log_mode<'a>(
-    head: &Head,
-    task: &TaskRecord,
-    definition: &'a TaskDefinition,
-) -> Cow<'a, TaskDefinition> {
-    let lacks_mode = |container: &ContainerDefinition| {
-        let log = container.log_configuration.as_ref();
-        log.is_some_and(|log| !log.options.iter().flatten().any(|(name, _)| name == "mode"))
-    };
-    let mut containers = definition.container_definitions.iter().flatten();
-    if !containers.any(lacks_mode) {
-        return Cow::Borrowed(definition);
-    }
-    let mode = account_settings::default_log_driver_mode(head, &task.account, &task.region);
-    let mut definition = definition.clone();
-    for container in definition.container_definitions.iter_mut().flatten() {
-        if lacks_mode(container)
-            && let Some(log) = &mut container.log_configuration
-        {
-            let options = log.options.get_or_insert_default();
-            options.insert("mode".into(), mode.clone());
-        }
-    }
-    Cow::Owned(definition)
 }
 
 /// The subnet's first address, with the subnet's prefix length.
