@@ -46,6 +46,10 @@ pub enum Output {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of them in a process"
+)]
 pub enum Command {
     /// Starts server and node on this machine, in one process
     #[command(

@@ -236,7 +236,7 @@ fn overcommit(text: &str) -> anyhow::Result<Overcommit> {
         let wrong = || anyhow!("--overcommit takes cpu=N,memory=N, not `{part}`");
         let (name, value) = part.split_once('=').ok_or_else(wrong)?;
         let value: f64 = value.parse().map_err(|_| wrong())?;
-        if !(value >= 0.1 && value <= 1_000.0) {
+        if !(0.1..=1_000.0).contains(&value) {
             return Err(wrong());
         }
         match name {

@@ -22,7 +22,7 @@ impl Lot {
 
     /// From 0 to `end`, which is not drawn.
     pub fn below(&self, end: u64) -> u64 {
-        (u128::from(self.number()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.number()) * u128::from(end)) >> 64) as u64
     }
 
     /// Both ends are drawn.

@@ -115,8 +115,9 @@ impl Ecs {
             .map_err(|error| state_error(&error))?;
         let mut found: BTreeMap<(UnixMillis, String), TaskRecord> = in_tables
             .iter()
-            .map(|task| ((stopped_at(task), task.key()), TaskRecord::clone(task)))
+            .map(|task| ((stopped_at(task), task.key()), task))
             .filter(|(place, _)| is_asked(query, place))
+            .map(|(place, task)| (place, TaskRecord::clone(task)))
             .collect();
         let entries = self
             .history

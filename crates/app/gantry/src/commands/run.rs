@@ -164,7 +164,7 @@ async fn follow(client: &Client, cluster: &str, task: Task) -> anyhow::Result<Ex
             }
             Some(_) => {}
             None => {
-                let now = tasks::describe(client, cluster, &[arn.clone()]).await?;
+                let now = tasks::describe(client, cluster, std::slice::from_ref(&arn)).await?;
                 let task = now.into_iter().next().context("the task is gone")?;
                 progress.set_message(format!("{} {}", tasks::id(&task), tasks::status(&task)));
                 if tasks::status(&task) == "STOPPED" {

@@ -78,10 +78,7 @@ async fn heal(world: &Arc<World>, clients: &[Client]) {
 async fn ask_for_what_can_be(world: &Arc<World>, client: &mut Client) {
     let names: Vec<String> = client.services.keys().cloned().collect();
     for name in names {
-        loop {
-            let Some(service) = client.services.get(&name).cloned() else {
-                break;
-            };
+        while let Some(service) = client.services.get(&name).cloned() {
             if client.look_at_service(&name).await.is_none() {
                 world.clock.sleep(LOOK_EVERY).await;
                 continue;

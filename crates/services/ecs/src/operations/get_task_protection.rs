@@ -6,7 +6,7 @@ use limits::DESCRIBE_ITEMS;
 use wire::{Access, Caller, Error, Handle};
 
 use super::{clusters, task_protection};
-use crate::{Ecs, lookup, records::TaskRecord};
+use crate::{Ecs, lookup};
 
 impl Handle<GetTaskProtection> for Ecs {
     fn access(&self, caller: &Caller, input: &GetTaskProtectionRequest) -> Access {
@@ -31,15 +31,9 @@ impl Handle<GetTaskProtection> for Ecs {
                 let cluster = lookup::cluster(head, caller, Some(cluster))?;
                 let (mut protected, mut failures) = (vec![], vec![]);
                 for name in &tasks {
-                    let key = lookup::task_key(caller, &cluster.name, name)?;
-                    match key.and_then(|key| head.get::<TaskRecord>(&key)) {
-                        None => {
-                            failures.push(task_protection::missing(caller, &cluster.name, name))
-                        }
-                        Some(task) => match task_protection::not_valid(&task) {
-                            Some(failure) => failures.push(failure),
-                            None => protected.push(task_protection::render(&task, now)),
-                        },
+                    match task_protection::find(head, caller, &cluster.name, name)? {
+                        Ok(task) => protected.push(task_protection::render(&task, now)),
+                        Err(failure) => failures.push(failure),
                     }
                 }
                 Ok((protected, failures))

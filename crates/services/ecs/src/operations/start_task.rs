@@ -106,7 +106,7 @@ impl Ecs {
             platform_version: None,
         });
         Ok(match tasks::create_on(self, tx, &new, &node)? {
-            StartedOn::Placed(task) => Ok(task),
+            StartedOn::Placed(task) => Ok(*task),
             StartedOn::Refused(filter) => Err(failure(filter.failure_reason(), None)),
             StartedOn::NoAddress(why) => Err(failure("RESOURCE:ENI", Some(why))),
         })

@@ -1,15 +1,20 @@
 //! What the two operations on task scale-in protection share
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-scale-in-protection.html>).
 
+use std::sync::Arc;
+
 use api_ecs::{
     errors,
     types::{Failure, ProtectedTask},
 };
 use clock::UnixMillis;
+use state::Head;
 use wire::{Access, Caller, Error};
 
 use crate::{
     access,
+    answer::Refusal,
+    lookup,
     records::{DesiredStatus, TaskRecord},
     render,
 };
@@ -48,8 +53,26 @@ pub(super) fn named(tasks: Option<Vec<String>>, most: usize) -> Result<Vec<Strin
     Ok(tasks)
 }
 
+/// A task of the request that can be protected, or why it cannot.
+pub(super) fn find(
+    head: &Head,
+    caller: &Caller,
+    cluster: &str,
+    name: &str,
+) -> Result<Result<Arc<TaskRecord>, Failure>, Refusal> {
+    let key = lookup::task_key(caller, cluster, name)?;
+    let Some(task) = key.and_then(|key| head.get::<TaskRecord>(&key)) else {
+        let arn = access::task(&access::scope_of(caller), cluster, name);
+        return Ok(Err(render::missing(arn)));
+    };
+    Ok(match not_valid(&task) {
+        Some(failure) => Err(failure),
+        None => Ok(task),
+    })
+}
+
 /// Why a task has no protection and gets none.
-pub(super) fn not_valid(task: &TaskRecord) -> Option<Failure> {
+fn not_valid(task: &TaskRecord) -> Option<Failure> {
     let detail = if task.service.is_none() {
         NOT_OF_A_SERVICE
     } else if task.desired_status == DesiredStatus::Stopped {
@@ -62,10 +85,6 @@ pub(super) fn not_valid(task: &TaskRecord) -> Option<Failure> {
         reason: Some("TASK_NOT_VALID".into()),
         detail: Some(detail.into()),
     })
-}
-
-pub(super) fn missing(caller: &Caller, cluster: &str, name: &str) -> Failure {
-    render::missing(access::task(&access::scope_of(caller), cluster, name))
 }
 
 pub(super) fn render(task: &TaskRecord, now: UnixMillis) -> ProtectedTask {

@@ -28,22 +28,20 @@ impl Handle<UpdateTaskProtection> for Ecs {
     ) -> Result<UpdateTaskProtectionResponse, Error> {
         let cluster = clusters::required(input.cluster.as_deref())?;
         let lasts = lasts(&input)?;
-        let tasks = task_protection::named(input.tasks.clone(), TASKS_PER_UPDATE_PROTECTION)?;
+        let tasks = task_protection::named(input.tasks, TASKS_PER_UPDATE_PROTECTION)?;
         let now = self.clock.now();
         let (protected, failures) = self
             .transact(|tx| {
                 let cluster = lookup::cluster(tx, caller, Some(cluster))?;
                 let (mut protected, mut failures) = (vec![], vec![]);
                 for name in &tasks {
-                    let key = lookup::task_key(caller, &cluster.name, name)?;
-                    let Some(known) = key.and_then(|key| tx.get::<TaskRecord>(&key)) else {
-                        failures.push(task_protection::missing(caller, &cluster.name, name));
-                        continue;
+                    let known = match task_protection::find(tx, caller, &cluster.name, name)? {
+                        Ok(known) => known,
+                        Err(failure) => {
+                            failures.push(failure);
+                            continue;
+                        }
                     };
-                    if let Some(failure) = task_protection::not_valid(&known) {
-                        failures.push(failure);
-                        continue;
-                    }
                     let mut task = TaskRecord::clone(&known);
                     task.protection_ends_at = lasts.map(|lasts| now + lasts);
                     protected.push(task_protection::render(&task, now));

@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Debug)]
 pub(crate) enum StartedOn {
-    Placed(TaskRecord),
+    Placed(Box<TaskRecord>),
     /// Nothing was written: what the node lacks.
     Refused(Filter),
     /// Nothing was written: why there is no address.
@@ -44,5 +44,5 @@ pub(crate) fn create_on(
     }
     assign::to_node(&mut task, node, &ecs.clock);
     tx.insert(task.clone())?;
-    Ok(StartedOn::Placed(task))
+    Ok(StartedOn::Placed(Box::new(task)))
 }

@@ -85,7 +85,7 @@ async fn what_start_task_does_not_take() {
     let (code, message) = call(request(&definition, &[])).await;
     assert_eq!(code, "InvalidParameterException");
     assert_eq!(message, "Container instances cannot be empty.");
-    let (_, message) = call(request(&definition, &vec![&instance; 11])).await;
+    let (_, message) = call(request(&definition, &[&instance; 11])).await;
     assert_eq!(
         message,
         "Container instances cannot have more than 10 elements."

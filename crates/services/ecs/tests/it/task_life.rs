@@ -299,7 +299,6 @@ async fn tasks_of_a_node_that_stays_away_are_lost() {
             task_arn: Some(task.clone()),
             ..acs::TaskIdentifier::default()
         }],
-        ..acs::TaskStopVerificationMessage::default()
     };
     agent.say(question.into()).await;
     let acs::Message::TaskStopVerificationAck(answer) = agent.hear(&world).await else {
