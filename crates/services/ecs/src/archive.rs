@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -39,7 +40,7 @@ pub(crate) fn entry(task: &TaskRecord) -> Result<Entry, StateError> {
 
 impl Ecs {
     /// A task, whether it lives or is history.
-    pub(crate) async fn task_anywhere(&self, key: &str) -> Result<Option<TaskRecord>, Error> {
+    pub(crate) async fn task_anywhere(&self, key: &str) -> Result<Option<Arc<TaskRecord>>, Error> {
         let key = key.to_owned();
         let mut found = self.tasks_anywhere(std::iter::once(&key)).await?;
         Ok(found.remove(&key))
@@ -50,7 +51,7 @@ impl Ecs {
     pub(crate) async fn tasks_anywhere(
         &self,
         keys: impl Iterator<Item = &String>,
-    ) -> Result<HashMap<String, TaskRecord>, Error> {
+    ) -> Result<HashMap<String, Arc<TaskRecord>>, Error> {
         let keys: Vec<&String> = keys.collect();
         let looked = self.store.read(|head| {
             let rows = keys.iter().map(|key| head.get::<TaskRecord>(key));
@@ -63,8 +64,8 @@ impl Ecs {
         let mut found = HashMap::new();
         for (key, row) in keys.into_iter().zip(rows) {
             let task = match row {
-                Some(row) => Some(TaskRecord::clone(&row)),
-                None => self.read_history(key).await?,
+                Some(row) => Some(row),
+                None => self.read_history(key).await?.map(Arc::new),
             };
             if let Some(task) = task {
                 found.insert(key.clone(), task);

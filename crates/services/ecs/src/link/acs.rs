@@ -15,7 +15,8 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use super::{
     SessionError, close,
     outbox::Outbox,
-    payload, send,
+    payload::{self, Gathered},
+    send,
     sessions::{End, Entry, Work},
 };
 use crate::{
@@ -201,14 +202,20 @@ impl Session<'_> {
                 });
                 if self.outbox.needs(&key, task.as_deref())
                     && let Some(task) = task
-                    && let Some(rendered) = payload::task(head, &task)
+                    && let Some(gathered) = payload::gather(head, &task)
                 {
-                    tasks.push((key, task.desired_status, rendered));
+                    tasks.push((key, task.desired_status, gathered));
                 }
             }
             tasks
         });
         let revision = looked.revision();
+        // Rendered while the disk is at it, and not under the lock that writers wait for.
+        let looked = looked.map(|tasks| {
+            let render =
+                |(key, desired, gathered): (_, _, Gathered)| (key, desired, gathered.render());
+            tasks.into_iter().map(render).collect::<Vec<_>>()
+        });
         let mut tasks = looked.durable().await?;
         // In a payload, stops go before starts; so must they across payloads.
         tasks.sort_by_key(|(_, desired, _)| std::cmp::Reverse(*desired));

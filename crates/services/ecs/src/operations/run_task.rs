@@ -60,25 +60,28 @@ impl Handle<operations::RunTask> for Ecs {
     ) -> Result<RunTaskResponse, Error> {
         refused::check(RUN_TASK, &input)?;
         let token = client_token::of_request(input.client_token.as_deref())?;
-        let fingerprint = kit::token::fingerprint(&RunTaskRequest {
-            client_token: None,
-            ..input.clone()
+        let token = token.map(|token| {
+            let request = RunTaskRequest {
+                client_token: None,
+                ..input.clone()
+            };
+            (token, kit::token::fingerprint(&request))
         });
         let outcome = self
             .transact(|tx| {
                 let request = Request::check(tx, caller, &input)?;
                 let (account, region) = (&caller.account, &caller.region);
                 let scope = format!("{account}/{region}/RunTask/{}", request.cluster.name);
-                if let Some(token) = token {
-                    match client_token::look(tx, &scope, token, &fingerprint, self.clock.now()) {
+                if let Some((token, fingerprint)) = &token {
+                    match client_token::look(tx, &scope, token, fingerprint, self.clock.now()) {
                         Seen::Never => {}
                         Seen::Same(keys) => return Ok(Outcome::Again(keys)),
                         Seen::Other(keys) => return Err(conflict(&keys).into()),
                     }
                 }
                 let (made, response) = self.run(tx, &request)?;
-                if let Some(token) = token {
-                    client_token::keep(tx, &scope, token, &fingerprint, made, self.clock.now());
+                if let Some((token, fingerprint)) = &token {
+                    client_token::keep(tx, &scope, token, fingerprint, made, self.clock.now());
                 }
                 Ok::<_, Refusal>(Outcome::Made(response))
             })
@@ -247,7 +250,7 @@ impl Ecs {
         for key in keys {
             tasks.extend(self.task_anywhere(key).await?);
         }
-        Ok(response(tasks.iter(), vec![]))
+        Ok(response(tasks.iter().map(|task| &**task), vec![]))
     }
 }
 

@@ -1,7 +1,5 @@
 //! StopTask: asks a task to stop; its node does the rest.
 
-use std::sync::Arc;
-
 use api_ecs::{
     errors, operations,
     types::{StopTaskRequest, StopTaskResponse},
@@ -44,7 +42,7 @@ impl Handle<operations::StopTask> for Ecs {
         let stopped = match stopped {
             Some(task) => task,
             // STOPPED and archived long ago: stopping it again changes nothing.
-            None => Arc::new(self.task_anywhere(&key).await?.ok_or_else(not_found)?),
+            None => self.task_anywhere(&key).await?.ok_or_else(not_found)?,
         };
         Ok(StopTaskResponse {
             task: Some(render::task::task(&stopped, false)),

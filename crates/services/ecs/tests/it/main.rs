@@ -13,6 +13,7 @@ mod first_start;
 mod placement;
 mod run_task;
 mod services;
+mod start_cost;
 mod start_task;
 mod tags;
 mod task_definitions;

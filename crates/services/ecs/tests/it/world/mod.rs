@@ -39,11 +39,14 @@ impl World {
     }
 
     pub async fn with_clock(clock: Clock) -> Self {
+        Self::with_engine(clock, MemoryEngine::new()).await
+    }
+
+    pub async fn with_engine(clock: Clock, engine: MemoryEngine) -> Self {
         let directory = TempDir::new().unwrap();
         let history =
             History::open(directory.path(), history::Options::default(), clock.clone()).unwrap();
-        let engine = Arc::new(MemoryEngine::new());
-        let store = Store::open(engine, Ecs::schema(Schema::new()), clock.clone())
+        let store = Store::open(Arc::new(engine), Ecs::schema(Schema::new()), clock.clone())
             .await
             .unwrap();
         let config = Config {
