@@ -16,7 +16,7 @@ use crate::engine::images::Images;
 use crate::engine::tasks::Tasks;
 use crate::error::AgentError;
 use crate::network_upkeep;
-use crate::node::Node;
+use crate::node::{Gates, Node};
 use crate::node_identity::NodeIdentity;
 use crate::options::{Capacity, Options};
 use crate::records::{self, NodeRecord};
@@ -124,6 +124,7 @@ impl Agent {
             ),
             api,
             telemetry: Telemetry::default(),
+            gates: Gates::of_this_machine(),
             data_dir: data_dir.clone(),
             boot_id: boot_id()?,
             cpu_by_weight: options.capacity == Capacity::Serverless && options.overcommit.cpu > 1.0,

@@ -20,6 +20,7 @@ use http::header::{ACCEPT, AUTHORIZATION, InvalidHeaderValue};
 use http::{HeaderMap, HeaderValue, Method};
 use identity::Credentials;
 use runtime::RegistryAuth;
+use tokio::sync::Semaphore;
 
 use crate::backoff::Backoff;
 use crate::error::AgentError;
@@ -38,6 +39,8 @@ pub struct Api {
     trust: Trust,
     clock: Clock,
     current: RwLock<Current>,
+    /// As many as there are kept connections: a thousand tasks that start at once open no thousand connections.
+    submissions: Semaphore,
 }
 
 struct Current {
@@ -67,6 +70,7 @@ impl Api {
             trust,
             clock,
             current: RwLock::new(Current { client, identity }),
+            submissions: Semaphore::new(limits::CLIENT_IDLE_CONNECTIONS),
         })
     }
 
@@ -166,11 +170,13 @@ impl Api {
     async fn submit(&self, request: &SubmitTaskStateChangeRequest) {
         let mut backoff = Backoff::submit();
         loop {
-            let error = match self
+            let turn = self.submissions.acquire().await;
+            let answer = self
                 .client()
                 .call::<SubmitTaskStateChange>(request.clone())
-                .await
-            {
+                .await;
+            drop(turn);
+            let error = match answer {
                 Ok(_) => return,
                 Err(error) => error,
             };

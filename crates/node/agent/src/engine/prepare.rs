@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::sandbox;
 use super::settings::Settings;
 use super::spec::task_group;
-use crate::node::Node;
+use crate::node::{Node, pass};
 
 /// A task's surroundings, as they stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub async fn prepare(order: PrepareOrder) -> Result<Prepared, String> {
     };
     let interface =
         interface(task_id, task).map_err(|error| failed("network configuration", &error))?;
+    let _turn = pass(&node.gates.preparing).await;
     let group = task_group(task, task_id, node.cpu_by_weight);
     let group = async {
         node.runtime

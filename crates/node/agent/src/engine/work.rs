@@ -13,7 +13,7 @@ use super::prepare::Prepared;
 use super::rules::Health;
 use super::settings::Settings;
 use super::spec::{SpecContext, container_spec};
-use crate::node::Node;
+use crate::node::{Node, pass};
 
 /// How often a stop that failed is tried again (agent protocol §5.2).
 const STOP_TRIES: u32 = 5;
@@ -109,13 +109,16 @@ async fn create_and_start(mut order: StartOrder) -> Result<Started, String> {
         }
     }
     let id = spec.id.clone();
+    let turn = pass(&node.gates.starting).await;
     node.runtime
         .create(spec)
         .await
         .map_err(|error| cannot_create(&error))?;
+    drop(turn);
     if order.durable.wait_for(|durable| *durable).await.is_err() {
         return Err("CannotStartContainerError: the agent ended".to_owned());
     }
+    let _turn = pass(&node.gates.starting).await;
     node.runtime
         .start(&id)
         .await
