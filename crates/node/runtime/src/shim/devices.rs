@@ -48,6 +48,19 @@ pub(super) fn nodes(devices: &[Device]) -> Result<Vec<DeviceNode>, ShimError> {
     Ok(found)
 }
 
+/// Without a device filter, which version 2 of control groups needs eBPF for, a device is given whole or not at all.
+pub(super) fn check_whole(devices: &[Device]) -> Result<(), ShimError> {
+    let is_whole = |device: &&Device| "rwm".chars().all(|part| device.permissions.contains(part));
+    match devices.iter().find(|device| !is_whole(device)) {
+        None => Ok(()),
+        Some(device) => Err(ShimError::Container(format!(
+            "device \"{}\": on control groups version 2 the built-in runtime gives devices with permissions rwm only, not {}; an agent with --oci-runtime runc gives fewer",
+            device.source.display(),
+            device.permissions
+        ))),
+    }
+}
+
 fn add(
     device: &Device,
     source: &Path,

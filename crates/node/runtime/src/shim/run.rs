@@ -23,7 +23,7 @@ use super::runc::{self, Runc};
 use super::sandbox::{self, Joined};
 use super::users::{self, ResolvedUser};
 use super::{ShimError, StartAnswer, StoredContainer, devices, oci, rootfs, volumes};
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Hierarchies};
 use crate::contract::{Exit, LogStream, Started};
 use crate::disk::{ContainerDirectory, Durability, create_json, read_json, write_json};
 use crate::error::with_causes;
@@ -236,6 +236,11 @@ fn write_config(
         devices: devices::nodes(&container.spec.devices)?,
         init,
     };
+    if container.oci_runtime == OciRuntime::Libcontainer
+        && Hierarchies::of_this_machine().is_unified()
+    {
+        devices::check_whole(&container.spec.devices)?;
+    }
     for mount in &container.spec.mounts {
         if let (true, Some(storage)) = (mount.source.is_relative(), &surroundings.storage) {
             sandbox::make_directory(&storage.join(&mount.source))?;
