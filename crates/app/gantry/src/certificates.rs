@@ -320,40 +320,4 @@ fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn the_authority_and_the_keys_stay() {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
-        let names: BTreeSet<String> = ["localhost".into(), "10.0.0.1".into()].into();
-        let first = own(directory.path(), &names, &clock).unwrap();
-        let authority = fs::read(directory.path().join("ca.pem")).unwrap();
-        let second = own(directory.path(), &names, &clock).unwrap();
-        assert_eq!(first.1, second.1, "the key");
-        assert_ne!(first.0, second.0, "the certificate is a new one");
-        assert_eq!(
-            fs::read(directory.path().join("ca.pem")).unwrap(),
-            authority
-        );
-        assert!(second.0.ends_with(&authority));
-        for file in ["ca.key", "server.key"] {
-            let mode = fs::metadata(directory.path().join(file)).unwrap();
-            assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{file}");
-        }
-        Tls::new(&second.0, &second.1).unwrap();
-    }
-
-    #[test]
-    fn hosts_of_urls() {
-        assert_eq!(
-            host_of("https://gantry.example:4580"),
-            Some("gantry.example".into())
-        );
-        assert_eq!(host_of("https://[::1]:4580"), Some("::1".into()));
-        assert_eq!(host_of("x y"), None);
-    }
-}
+mod tests;

@@ -28,7 +28,8 @@ impl Tls {
         Ok(())
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    /// Of connections from now on.
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.load_full())
     }
 }
