@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-scheduler-concepts.html> (scale-in order).
 
 mod choose;
+mod daemon;
 mod pacing;
 pub mod rollout;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::task_state::TaskStatus;
 
+pub use daemon::NodeView;
 pub use pacing::{is_impaired, is_short_run, launch_delay, pace};
 pub use view::{DeploymentView, ServiceView, TaskView, proven_at};
 
@@ -34,6 +36,8 @@ use stages::Stage;
 pub struct Plan {
     /// Tasks to start, of the primary deployment.
     pub start: i32,
+    /// On which nodes, one on each: of a DAEMON service only.
+    pub start_on: Vec<String>,
     /// Tasks to start of the source deployment, which is kept whole while traffic shifts away from it.
     pub start_source: i32,
     pub stop: Vec<Stop>,
@@ -145,7 +149,9 @@ pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
 fn plan_tasks(service: &ServiceView, primary: &DeploymentView, now: UnixMillis) -> (Plan, Facts) {
     let counts = Counts::of(service, &primary.id);
     let mut plan = Plan::default();
-    if primary.failed {
+    if let Some(nodes) = &service.nodes {
+        daemon::plan(service, nodes, primary, &counts, now, &mut plan);
+    } else if primary.failed {
         plan_failed(service, primary, &counts, &mut plan);
     } else {
         plan_stops(service, primary, &counts, &mut plan);
@@ -185,6 +191,7 @@ fn plan_shift(
                 .collect(),
             source: None,
             rollout: None,
+            nodes: None,
             ..*service
         }
     };

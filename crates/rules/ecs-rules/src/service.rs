@@ -1,8 +1,8 @@
 //! What a service may be asked to be. Source: the models' documentation of CreateService and UpdateService.
 
 use api_ecs::types::{
-    AvailabilityZoneRebalancing, DeploymentController, DeploymentControllerType, PropagateTags,
-    SchedulingStrategy,
+    AvailabilityZoneRebalancing, CreateServiceRequest, DeploymentConfiguration,
+    DeploymentController, DeploymentControllerType, LaunchType, PropagateTags, SchedulingStrategy,
 };
 use limits::TASKS_PER_SERVICE;
 
@@ -42,17 +42,110 @@ pub fn check_desired_count(count: i32) -> Result<i32, Refusal> {
     Ok(count)
 }
 
-pub fn check_scheduling_strategy(asked: Option<&SchedulingStrategy>) -> Result<(), Refusal> {
-    match asked.map(SchedulingStrategy::as_str) {
-        None | Some("" | "REPLICA") => Ok(()),
-        Some("DAEMON") => Err(Refusal::unsupported_field(
-            "schedulingStrategy DAEMON",
-            "services are scheduled as REPLICA only",
-        )),
-        Some(_) => Err(Refusal::invalid_parameter(
-            "Invalid schedulingStrategy. Valid values are REPLICA and DAEMON.",
-        )),
+/// What a request says that a DAEMON service may not take.
+#[derive(Debug, Default)]
+pub struct AskedOfDaemon<'a> {
+    pub desired_count: Option<i32>,
+    pub launch_type: Option<&'a LaunchType>,
+    pub has_providers: bool,
+    pub has_placement_strategy: bool,
+    pub rebalancing: Option<&'a AvailabilityZoneRebalancing>,
+    pub configuration: Option<&'a DeploymentConfiguration>,
+}
+
+/// Whether the request is for a DAEMON service, and asks for nothing that such a one does not take.
+pub fn is_daemon(input: &CreateServiceRequest) -> Result<bool, Refusal> {
+    let strategy = input.scheduling_strategy.as_ref();
+    match strategy.map(SchedulingStrategy::as_str) {
+        None | Some("" | "REPLICA") => return Ok(false),
+        Some("DAEMON") => {}
+        Some(_) => {
+            return Err(Refusal::invalid_parameter(
+                "Invalid schedulingStrategy. Valid values are REPLICA and DAEMON.",
+            ));
+        }
     }
+    check_daemon(&AskedOfDaemon {
+        desired_count: input.desired_count,
+        launch_type: input.launch_type.as_ref(),
+        has_providers: input.capacity_provider_strategy.iter().flatten().count() > 0,
+        has_placement_strategy: input.placement_strategy.iter().flatten().count() > 0,
+        rebalancing: input.availability_zone_rebalancing.as_ref(),
+        configuration: input.deployment_configuration.as_ref(),
+    })?;
+    Ok(true)
+}
+
+/// Refuses what a DAEMON service does not take. One task on each node leaves nothing to count, to spread or to start
+/// beside another.
+pub fn check_daemon(asked: &AskedOfDaemon<'_>) -> Result<(), Refusal> {
+    let refuse = |message: &str| Err(Refusal::invalid_parameter(message));
+    if asked.desired_count.is_some() {
+        return refuse(
+            "The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again",
+        );
+    }
+    match asked.launch_type.map(LaunchType::as_str) {
+        None | Some("" | "EC2") => {}
+        Some("FARGATE") => {
+            return refuse(
+                "The FARGATE launch type does not support the DAEMON scheduling strategy.",
+            );
+        }
+        Some(_) => {
+            return Err(Refusal::unsupported_field(
+                "launchType",
+                "daemons run on EC2 container instances",
+            ));
+        }
+    }
+    if asked.has_providers {
+        return refuse(
+            "The daemon scheduling strategy does not support a capacity provider strategy. Remove the capacity provider strategy and try again",
+        );
+    }
+    if asked.has_placement_strategy {
+        return refuse(
+            "The daemon scheduling strategy does not support placement strategies. Remove the placement strategies and try again",
+        );
+    }
+    let rebalancing = asked.rebalancing.map(AvailabilityZoneRebalancing::as_str);
+    if rebalancing == Some("ENABLED") {
+        return refuse(
+            "The daemon scheduling strategy does not support Availability Zone rebalancing. Disable Availability Zone rebalancing and try again",
+        );
+    }
+    let configuration = asked.configuration;
+    let strategy = configuration.and_then(|configuration| configuration.strategy.as_ref());
+    if strategy.is_some_and(|strategy| !matches!(strategy.as_str(), "" | "ROLLING")) {
+        return refuse(
+            "The daemon scheduling strategy supports the ROLLING deployment strategy only.",
+        );
+    }
+    let maximum = configuration.and_then(|configuration| configuration.maximum_percent);
+    match maximum {
+        None | Some(100) => Ok(()),
+        Some(..100) => refuse(
+            "The daemon scheduling strategy does not support values below 100 for maximumPercent on a deployment configuration. Change the maximumPercent value to 100, and try again",
+        ),
+        Some(_) => refuse(
+            "The daemon scheduling strategy does not support values above 100 for maximumPercent on a deployment configuration. Change the maximumPercent value to 100, and try again",
+        ),
+    }
+}
+
+/// A daemon's percentages, where none are named: none must stay healthy, and on a node there is never a second one.
+pub fn with_daemon_defaults(
+    is_daemon: bool,
+    asked: Option<DeploymentConfiguration>,
+) -> Option<DeploymentConfiguration> {
+    if !is_daemon {
+        return asked;
+    }
+    let mut configuration = asked.unwrap_or_default();
+    configuration.minimum_healthy_percent.get_or_insert(0);
+    configuration.maximum_percent.get_or_insert(100);
+    Some(configuration)
 }
 
 pub fn check_deployment_controller(asked: Option<&DeploymentController>) -> Result<(), Refusal> {
@@ -112,7 +205,6 @@ mod tests {
     #[test]
     fn what_is_not_built_is_refused_by_name() {
         let refused = [
-            check_scheduling_strategy(Some(&SchedulingStrategy::DAEMON)).unwrap_err(),
             zone_rebalancing(Some(&AvailabilityZoneRebalancing::ENABLED)).unwrap_err(),
             check_deployment_controller(Some(&DeploymentController {
                 r#type: Some(DeploymentControllerType::EXTERNAL),
@@ -121,6 +213,66 @@ mod tests {
         ];
         for refusal in refused {
             assert!(matches!(refusal, Refusal::Unsupported(_)), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_a_daemon_does_not_take() {
+        let percent = |maximum: i32| DeploymentConfiguration {
+            maximum_percent: Some(maximum),
+            ..DeploymentConfiguration::default()
+        };
+        let taken = |asked: AskedOfDaemon<'_>| check_daemon(&asked).is_ok();
+        let nothing = AskedOfDaemon::default;
+        assert!(taken(nothing()));
+        for (maximum, is_taken) in [(99, false), (100, true), (200, false)] {
+            let configuration = percent(maximum);
+            let configuration = Some(&configuration);
+            assert_eq!(
+                taken(AskedOfDaemon {
+                    configuration,
+                    ..nothing()
+                }),
+                is_taken
+            );
+        }
+        for (launch_type, is_taken) in [
+            (LaunchType::EC2, true),
+            (LaunchType::FARGATE, false),
+            (LaunchType::EXTERNAL, false),
+        ] {
+            let launch_type = Some(&launch_type);
+            assert_eq!(
+                taken(AskedOfDaemon {
+                    launch_type,
+                    ..nothing()
+                }),
+                is_taken
+            );
+        }
+        let rebalancing = Some(&AvailabilityZoneRebalancing::ENABLED);
+        for asked in [
+            AskedOfDaemon {
+                desired_count: Some(1),
+                ..nothing()
+            },
+            AskedOfDaemon {
+                has_providers: true,
+                ..nothing()
+            },
+            AskedOfDaemon {
+                has_placement_strategy: true,
+                ..nothing()
+            },
+            AskedOfDaemon {
+                rebalancing,
+                ..nothing()
+            },
+        ] {
+            assert!(
+                matches!(check_daemon(&asked), Err(Refusal::InvalidParameter(_))),
+                "{asked:?}"
+            );
         }
     }
 

@@ -66,21 +66,10 @@ pub(crate) fn check(node: &Node, need: &Need, group_tasks: usize) -> Result<(), 
         Standing::Draining => return refuse(Filter::Draining, 0),
         Standing::Disconnected => return refuse(Filter::Agent, 0),
     }
-    let lacks_attribute = need.attributes.iter().any(|(name, wanted)| {
-        match (node.facts.attributes.get(name), wanted) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(has), Some(wanted)) => has != wanted,
-        }
-    });
-    if lacks_attribute {
+    if lacking_attribute(node, need).is_some() {
         return refuse(Filter::Attribute, 0);
     }
-    if !need
-        .member_of
-        .iter()
-        .all(|constraint| constraint.query().selects(node))
-    {
+    if !is_member(node, need) {
         return refuse(Filter::MemberOf, 0);
     }
     if need.distinct_instance && group_tasks > 0 {
@@ -106,6 +95,24 @@ pub(crate) fn check(node: &Node, need: &Need, group_tasks: usize) -> Result<(), 
         return refuse(Filter::Cpu, -cpu_left);
     }
     Ok(())
+}
+
+/// The first required attribute that the node lacks, or has with another value.
+pub(crate) fn lacking_attribute<'a>(node: &Node, need: &'a Need) -> Option<&'a str> {
+    let mut required = need.attributes.iter();
+    let lacking = required.find(
+        |(name, wanted)| match (node.facts.attributes.get(name), wanted) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(has), Some(wanted)) => has != wanted,
+        },
+    );
+    lacking.map(|(name, _)| name.as_str())
+}
+
+pub(crate) fn is_member(node: &Node, need: &Need) -> bool {
+    let mut constraints = need.member_of.iter();
+    constraints.all(|constraint| constraint.query().selects(node))
 }
 
 fn refuse(filter: Filter, lacking: i64) -> Result<(), Refusal> {

@@ -20,7 +20,7 @@ pub use filter::{Filter, Refusal};
 pub use index::{Index, Placement};
 pub use need::{MemberOf, Need};
 pub use node::{Attributes, Facts, Holding, Node, Phase, Standing, Used};
-pub use scan::{Decision, place, refusal};
+pub use scan::{Decision, matches, place, refusal};
 pub use strategy::{MOST_STRATEGIES, Resource, SpreadOver, Strategy};
 
 #[cfg(test)]

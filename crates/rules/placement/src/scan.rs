@@ -63,6 +63,12 @@ pub fn refusal(node: &Node, need: &Need) -> Option<Refusal> {
     filter::check(node, need, node.tasks_of_group(&need.group)).err()
 }
 
+/// Whether a node has the attributes, and is one that the expressions select: what does not change with its tasks, but
+/// for expressions about them.
+pub fn matches(node: &Node, need: &Need) -> bool {
+    filter::lacking_attribute(node, need).is_none() && filter::is_member(node, need)
+}
+
 /// Tasks of the group by the attribute's value, over all nodes: a zone whose nodes are full still has its tasks.
 fn group_tasks_by_value<'a>(
     nodes: impl IntoIterator<Item = &'a Node>,

@@ -21,8 +21,8 @@ pub use container_instance::{
     AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
 };
 pub use service::{
-    DeploymentRecord, DeploymentRole, RollbackCandidate, RolloutState, ServiceEventRecord,
-    ServiceRecord, ServiceStatus, TaskSpec,
+    DAEMON, DeploymentRecord, DeploymentRole, REPLICA, RollbackCandidate, RolloutState,
+    ServiceEventRecord, ServiceRecord, ServiceStatus, TaskSpec,
 };
 pub use service_deployment::{
     AlarmMonitor, AlarmStateRecord, BreakerState, HookAction, HookRecord, HookStatus,

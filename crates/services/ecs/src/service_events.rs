@@ -109,7 +109,7 @@ pub(crate) fn impaired() -> String {
 /// Why no node took a task.
 pub(crate) fn without_room(no_room: &NoRoom, is_serverless: bool) -> String {
     if let Some(reason) = &no_room.no_address {
-        return format!("was unable to place a task. Reason: {reason} {TROUBLESHOOTING}");
+        return no_address(reason);
     }
     if is_serverless {
         return format!(
@@ -131,6 +131,18 @@ pub(crate) fn without_room(no_room: &NoRoom, is_serverless: bool) -> String {
         nearest.node,
         lack(nearest.filter)
     )
+}
+
+/// Why a daemon's task does not fit on its node.
+pub(crate) fn no_room_on(node: &str, filter: Filter) -> String {
+    format!(
+        "was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance {node}) {}. {TROUBLESHOOTING}",
+        lack(filter)
+    )
+}
+
+pub(crate) fn no_address(reason: &str) -> String {
+    format!("was unable to place a task. Reason: {reason} {TROUBLESHOOTING}")
 }
 
 fn all<'a>(

@@ -10,7 +10,7 @@ mod start_on;
 use api_ecs::types::{NetworkConfiguration, TaskOverride};
 use clock::UnixMillis;
 use ecs_rules::task_state::ContainerStatus;
-use placement::{Explanation, Filter};
+use placement::{Explanation, Filter, Standing};
 use state::{Head, Record, StateError, Tx};
 use wire::Stored;
 
@@ -110,6 +110,19 @@ pub(crate) fn refusals(
     let wanted = pool::Wanted::of(&task, make::required_attributes(new), &new.placing);
     let refused = wanted.refusals(head, most).into_iter();
     refused.map(|(node, filter)| (node.arn(), filter)).collect()
+}
+
+/// The container instances of a cluster that tasks of the definition may be on, full or not, by key.
+pub(crate) fn matching_nodes(
+    head: &Head,
+    account: &str,
+    region: &str,
+    cluster: &str,
+    definition: &TaskDefinitionRecord,
+    placing: &Placing,
+) -> Vec<(String, Standing)> {
+    let required = make::required(definition, false);
+    pool::Wanted::of_definition((account, region, cluster), required, placing).matching(head)
 }
 
 /// Tries again to place a task that waits; true when it has a node now.

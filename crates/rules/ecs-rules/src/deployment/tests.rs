@@ -15,6 +15,7 @@ pub(super) fn view(desired: i32, minimum: i32, maximum: i32) -> ServiceView {
         draining: false,
         deployments: vec![deployment("new")],
         source: None,
+        nodes: None,
         rollout: None,
         tasks: vec![],
     }

@@ -11,7 +11,9 @@ use super::{
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
-        if self.start > 0 {
+        if !self.start_on.is_empty() {
+            parts.push(format!("start on {}", self.start_on.join(", ")));
+        } else if self.start > 0 {
             parts.push(format!("start {}", self.start));
         }
         if self.start_source > 0 {

@@ -3,6 +3,7 @@
 use clock::UnixMillis;
 
 use super::{
+    daemon::NodeView,
     rollout::{EarlySuccess, RolloutStatus, RolloutView},
     stages::Stage,
 };
@@ -22,6 +23,8 @@ pub struct ServiceView {
     pub source: Option<String>,
     /// The service deployment that is under way; the last one when none is.
     pub rollout: Option<RolloutView>,
+    /// Where a DAEMON service's tasks are to be; none of a REPLICA service. `desired_count` is how many there are.
+    pub nodes: Option<Vec<NodeView>>,
     /// Those that are not STOPPED.
     pub tasks: Vec<TaskView>,
 }

@@ -2,6 +2,7 @@
 //! to do, and this does it, a bounded number of tasks in one transaction, until nothing is left to do.
 
 mod act;
+mod daemon;
 pub(crate) mod look;
 mod rollout;
 
@@ -60,6 +61,28 @@ impl ServiceScheduler {
             let lives = |task: &TaskRecord| task.last_status != TaskStatus::Stopped;
             if before.is_some_and(lives) && !after.is_some_and(lives) {
                 keys.extend(self.waiting().pop_first());
+            }
+        }
+    }
+
+    /// A node that is new, back, gone or looks otherwise; and one that drains and has a task less.
+    fn wake_daemons(&self, change: &Change, keys: &mut BTreeSet<String>) {
+        if let Some((before, Some(after))) = change.of::<ContainerInstanceRecord>() {
+            if daemon::concerns(before, after) {
+                let found = self.ecs.store.read(|head| daemon::services_of(head, after));
+                keys.append(&mut found.head());
+            }
+        } else if let Some((before, after)) = change.of::<TaskRecord>() {
+            let lives = |task: &&TaskRecord| task.last_status != TaskStatus::Stopped;
+            let ended = before
+                .filter(lives)
+                .filter(|_| !after.is_some_and(|task| lives(&task)));
+            if let Some(task) = ended {
+                let found = self.ecs.store.read(|head| {
+                    let node = daemon::draining_node(head, task);
+                    node.map(|node| daemon::services_of(head, &node))
+                });
+                keys.append(&mut found.head().unwrap_or_default());
             }
         }
     }
@@ -147,6 +170,7 @@ impl Loop for ServiceScheduler {
         {
             keys.append(&mut self.services_on(&after.key()));
         }
+        self.wake_daemons(change, keys);
         self.wake_waiting(change, keys);
     }
 

@@ -21,7 +21,7 @@ use crate::{
     deployments,
     launch::Plan,
     lookup,
-    records::{ClusterRecord, ServiceRecord, ServiceStatus},
+    records::{ClusterRecord, DAEMON, REPLICA, ServiceRecord, ServiceStatus},
     render, service_events,
 };
 
@@ -115,26 +115,36 @@ impl Ecs {
         creation_fingerprint: String,
     ) -> Result<ServiceRecord, Refusal> {
         check_quota(tx, cluster)?;
-        service::check_scheduling_strategy(input.scheduling_strategy.as_ref())?;
+        let is_daemon = service::is_daemon(input)?;
         service::check_deployment_controller(input.deployment_controller.as_ref())?;
         check_role(input)?;
-        let desired_count = service::required_desired_count(input.desired_count)?;
+        // Of a daemon the scheduler says it: as many as there are nodes.
+        let desired_count = match is_daemon {
+            true => 0,
+            false => service::required_desired_count(input.desired_count)?,
+        };
         let definition = run_task::definition(tx, caller, input.task_definition.as_deref())?;
         let asked = Asked {
             cluster,
             definition: &definition,
-            plan: Plan::of_request(
-                cluster,
-                input.launch_type.as_ref(),
-                input.capacity_provider_strategy.as_deref(),
-            )?,
+            plan: match is_daemon {
+                true => Plan::LaunchType("EC2".into()),
+                false => Plan::of_request(
+                    cluster,
+                    input.launch_type.as_ref(),
+                    input.capacity_provider_strategy.as_deref(),
+                )?,
+            },
             platform_version: input.platform_version.as_deref(),
             network_configuration: input.network_configuration.clone(),
             placement_constraints: input.placement_constraints.clone().unwrap_or_default(),
             placement_strategy: input.placement_strategy.clone().unwrap_or_default(),
         };
         let task_spec = services::task_spec(tx, asked)?;
-        let configuration = deployment_configuration(None, input.deployment_configuration.clone())?;
+        let configuration = deployment_configuration(
+            None,
+            service::with_daemon_defaults(is_daemon, input.deployment_configuration.clone()),
+        )?;
         services::check_alarms(tx, caller, &configuration)?;
         let rebalancing = service::zone_rebalancing(input.availability_zone_rebalancing.as_ref())?;
         let now = self.clock.now();
@@ -151,7 +161,7 @@ impl Ecs {
             rollback_candidate: None,
             task_spec,
             deployment_configuration: Stored(configuration),
-            scheduling_strategy: "REPLICA".into(),
+            scheduling_strategy: if is_daemon { DAEMON } else { REPLICA }.into(),
             deployment_controller: "ECS".into(),
             availability_zone_rebalancing: rebalancing.into(),
             health_check_grace_period_seconds: service::check_grace_period(

@@ -10,7 +10,7 @@ use crate::{
     Ecs,
     answer::Refusal,
     deployments, lookup,
-    records::{RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus},
+    records::{DAEMON, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus},
     render,
 };
 
@@ -76,7 +76,7 @@ impl Handle<DeleteService> for Ecs {
 }
 
 fn check_scaled_in(record: &ServiceRecord) -> Result<(), Error> {
-    if record.desired_count > 0 {
+    if record.desired_count > 0 && record.scheduling_strategy != DAEMON {
         return Err(errors::invalid_parameter_exception(
             "The service cannot be stopped while it is scaled above 0.",
         ));

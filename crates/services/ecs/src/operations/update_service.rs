@@ -4,7 +4,10 @@ use api_ecs::{
     types::{UpdateServiceRequest, UpdateServiceResponse},
 };
 use clock::UnixMillis;
-use ecs_rules::{deployment_configuration::deployment_configuration, service};
+use ecs_rules::{
+    deployment_configuration::deployment_configuration,
+    service::{self, AskedOfDaemon},
+};
 use state::{Head, Tx};
 use wire::{Access, Caller, Error, Handle, Stored};
 
@@ -20,8 +23,8 @@ use crate::{
     launch::Plan,
     lookup,
     records::{
-        ClusterRecord, ServiceDeploymentRecord, ServiceRecord, ServiceStatus, TaskDefinitionRecord,
-        TaskSpec,
+        ClusterRecord, DAEMON, ServiceDeploymentRecord, ServiceRecord, ServiceStatus,
+        TaskDefinitionRecord, TaskSpec,
     },
     render,
 };
@@ -141,6 +144,16 @@ fn change_settings(
     input: &UpdateServiceRequest,
 ) -> Result<(), Refusal> {
     service::check_deployment_controller(input.deployment_controller.as_ref())?;
+    if record.scheduling_strategy == DAEMON {
+        service::check_daemon(&AskedOfDaemon {
+            desired_count: input.desired_count,
+            launch_type: None,
+            has_providers: input.capacity_provider_strategy.iter().flatten().count() > 0,
+            has_placement_strategy: input.placement_strategy.iter().flatten().count() > 0,
+            rebalancing: input.availability_zone_rebalancing.as_ref(),
+            configuration: input.deployment_configuration.as_ref(),
+        })?;
+    }
     if let Some(count) = input.desired_count {
         record.desired_count = service::check_desired_count(count)?;
     }

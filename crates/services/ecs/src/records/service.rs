@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
 
-use super::{StrategyItem, Tags, TaskDefinitionRecord};
+use super::{ClusterRecord, StrategyItem, Tags, TaskDefinitionRecord};
 use crate::launch::Plan;
 
-/// A service with the replica strategy.
+/// The scheduling strategies: as many tasks as desired, or one on each node that matches.
+pub const REPLICA: &str = "REPLICA";
+pub const DAEMON: &str = "DAEMON";
+
+/// A service.
 ///
 /// Writers: Create-, Update- and DeleteService write what the user asked for; the service scheduler writes the
 /// progress of deployments, drops old ones, goes back to one and writes `status` INACTIVE; whoever writes a task counts
@@ -259,7 +263,18 @@ impl Record for ServiceRecord {
     }
 
     fn indexes() -> &'static [Index<Self>] {
-        &[]
+        // Those that a change of a node concerns.
+        &[Index {
+            name: "by_daemon_cluster",
+            keys: |service| match service.scheduling_strategy.as_str() {
+                DAEMON => vec![ClusterRecord::key_of(
+                    &service.account,
+                    &service.region,
+                    &service.cluster,
+                )],
+                _ => vec![],
+            },
+        }]
     }
 }
 

@@ -100,7 +100,7 @@ pub(super) fn required_attributes_of_waiting(
         .unwrap_or_default()
 }
 
-fn required(
+pub(super) fn required(
     definition: &TaskDefinitionRecord,
     is_serverless: bool,
 ) -> Vec<(String, Option<String>)> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use placement::{Explanation, Filter, MemberOf, Need, Placement, Strategy};
+use placement::{Explanation, Filter, Need, Placement, Standing, Strategy};
 use state::{Head, Tx};
 
 use crate::{
@@ -43,7 +43,7 @@ impl Wanted {
                 gpus: 0,
                 host_ports: task.host_ports.clone(),
                 attributes: required,
-                member_of: placing.member_of.iter().map(MemberOf::clone).collect(),
+                member_of: placing.member_of.clone(),
                 group: task.group.clone(),
                 distinct_instance: placing.distinct_instance,
             },
@@ -60,15 +60,44 @@ impl Wanted {
         tx.get::<ContainerInstanceRecord>(&format!("{}/{id}", self.pool))
     }
 
-    /// Whether one node takes the task.
+    /// Whether one node takes the task; one that is not known is INACTIVE.
     pub fn check(&self, head: &Head, id: &str) -> Result<Explanation, Filter> {
         let index = head.view::<NodeUsage>().index();
-        let Some(node) = index.node(&self.pool, id) else {
-            return Err(Filter::Inactive);
-        };
+        let node = index.node(&self.pool, id).ok_or(Filter::Inactive)?;
         match placement::refusal(node, &self.need) {
             Some(refusal) => Err(refusal.filter),
             None => Ok(placement::place([node], &self.need, &[], 0).explanation),
+        }
+    }
+
+    /// The nodes that match whatever tasks they have, with their standing, by key.
+    pub fn matching(&self, head: &Head) -> Vec<(String, Standing)> {
+        let nodes = head.view::<NodeUsage>().index().nodes(&self.pool);
+        let matching = nodes.filter(|node| placement::matches(node, &self.need));
+        let mut matching: Vec<(String, Standing)> = matching
+            .map(|node| {
+                let key = format!("{}/{}", self.pool, node.facts.id);
+                (key, node.facts.standing)
+            })
+            .collect();
+        matching.sort_by(|left, right| left.0.cmp(&right.0));
+        matching
+    }
+
+    /// The container instances of a cluster, as tasks of a definition see them.
+    pub fn of_definition(
+        (account, region, cluster): (&str, &str, &str),
+        required: Vec<(String, Option<String>)>,
+        placing: &Placing,
+    ) -> Self {
+        Self {
+            pool: usage::pool(account, region, cluster),
+            need: Need {
+                attributes: required,
+                member_of: placing.member_of.clone(),
+                ..Need::default()
+            },
+            strategies: vec![],
         }
     }
 

@@ -9,9 +9,10 @@ use ecs_rules::{
     task_state::stop_code,
 };
 use kit::LoopError;
-use state::{Record, Tx};
+use state::{Head, Record, Tx};
 
 use super::{
+    daemon,
     look::{self, Look},
     rollout,
 };
@@ -42,6 +43,13 @@ pub(super) fn act(
 ) -> Result<(), LoopError> {
     let plan = &look.plan;
     deployments::adopt(&ecs.clock, tx, service);
+    if service.desired_count != look.desired_count {
+        service.desired_count = look.desired_count;
+        service.version += 1;
+        if let Some(primary) = service.primary_mut() {
+            primary.desired_count = look.desired_count;
+        }
+    }
     let all_stopped = stop(ecs, tx, service, &plan.stop, now);
     // Room for new tasks may come from those that stop in the same plan.
     if all_stopped {
@@ -116,6 +124,9 @@ fn start_all(
     plan: &DeploymentPlan,
     now: UnixMillis,
 ) -> Result<(), LoopError> {
+    if !plan.start_on.is_empty() {
+        return daemon::start_on(ecs, tx, service, &plan.start_on, now);
+    }
     let count = |count: i32| usize::try_from(count).unwrap_or(0);
     if plan.start_source > 0
         && let Some(source) = look::source(service)
@@ -253,16 +264,16 @@ fn start(
 }
 
 /// What the tasks of one deployment have in common.
-struct Batch {
-    definition: std::sync::Arc<TaskDefinitionRecord>,
+pub(super) struct Batch {
+    pub definition: std::sync::Arc<TaskDefinitionRecord>,
     plan: Plan,
-    placing: Placing,
+    pub placing: Placing,
     tags: Tags,
 }
 
 impl Batch {
-    fn of(
-        tx: &Tx<'_>,
+    pub fn of(
+        tx: &Head,
         service: &ServiceRecord,
         deployment: &DeploymentRecord,
     ) -> Result<Self, LoopError> {
@@ -293,7 +304,7 @@ impl Batch {
         })
     }
 
-    fn task<'a>(
+    pub fn task<'a>(
         &'a self,
         service: &'a ServiceRecord,
         deployment: &DeploymentRecord,

@@ -14,7 +14,7 @@ use ecs_rules::{
 };
 use state::{Head, Record};
 
-use super::rollout::is_of_stage;
+use super::{daemon, rollout::is_of_stage};
 use crate::{
     deployments,
     records::{
@@ -27,6 +27,8 @@ use crate::{
 
 pub(crate) struct Look {
     pub plan: Plan,
+    /// As the service's record shall have it: of a DAEMON service it follows the nodes.
+    pub desired_count: i32,
     /// When to look again without a change.
     pub times: Vec<UnixMillis>,
     /// An older binary left records out.
@@ -42,6 +44,13 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         .and_then(|_| service.primary())
         .map(|primary| primary.id.as_str());
     let tasks = head.index::<TaskRecord>("by_service", &service.key());
+    let is_active = service.status == ServiceStatus::Active;
+    let nodes = daemon::nodes(head, service).filter(|_| is_active);
+    let desired_count = match &nodes {
+        Some(nodes) => daemon::desired_count(nodes, &tasks),
+        None => service.desired_count,
+    };
+    let is_daemon = nodes.is_some();
     let tasks = tasks
         .iter()
         .filter(|task| task.last_status != TaskStatus::Stopped)
@@ -58,7 +67,8 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
             times.extend(protected_until);
             TaskView {
                 protected: protected_until.is_some(),
-                draining: is_on_draining_node(head, task),
+                // Of daemons the planner of daemons says when they leave.
+                draining: !is_daemon && is_on_draining_node(head, task),
                 unproven,
                 ..view
             }
@@ -66,7 +76,7 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         .collect();
     let configuration = &service.deployment_configuration;
     let view = ServiceView {
-        desired_count: service.desired_count,
+        desired_count,
         minimum_healthy_percent: configuration
             .minimum_healthy_percent
             .unwrap_or(MINIMUM_HEALTHY_PERCENT),
@@ -74,6 +84,7 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         draining: service.status == ServiceStatus::Draining,
         deployments: service.deployments.iter().map(deployment_view).collect(),
         source: source(service),
+        nodes,
         rollout,
         tasks,
     };
@@ -87,6 +98,7 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
     }
     Look {
         plan,
+        desired_count,
         times,
         needs_adoption,
     }
@@ -175,6 +187,7 @@ impl Look {
         let is_blocked = waits_for(Wait::Percentages);
         !self.plan.is_empty()
             || self.needs_adoption
+            || self.desired_count != service.desired_count
             || self.plan.steady && is_steady_state_due(service, now)
             || self.is_newly_impaired(service)
             || is_blocked && service.deployments.len() > 1

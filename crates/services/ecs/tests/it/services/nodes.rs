@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-async fn set_state(
+pub(super) async fn set_state(
     world: &World,
     arn: &str,
     status: &str,

@@ -90,11 +90,11 @@ async fn requests_are_checked() {
         ),
         (
             CreateServiceRequest {
-                scheduling_strategy: Some(SchedulingStrategy::DAEMON),
+                scheduling_strategy: Some("SOMETIMES".into()),
                 ..good()
             },
-            "ClientException",
-            "Gantry does not support schedulingStrategy DAEMON yet",
+            "InvalidParameterException",
+            "Invalid schedulingStrategy",
         ),
         (
             CreateServiceRequest {
