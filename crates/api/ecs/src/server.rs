@@ -129,12 +129,14 @@ where
         + Handle<operations::CreateCapacityProvider>
         + Handle<operations::CreateCluster>
         + Handle<operations::CreateService>
+        + Handle<operations::CreateTaskSet>
         + Handle<operations::DeleteAccountSetting>
         + Handle<operations::DeleteAttributes>
         + Handle<operations::DeleteCapacityProvider>
         + Handle<operations::DeleteCluster>
         + Handle<operations::DeleteService>
         + Handle<operations::DeleteTaskDefinitions>
+        + Handle<operations::DeleteTaskSet>
         + Handle<operations::DeregisterContainerInstance>
         + Handle<operations::DeregisterTaskDefinition>
         + Handle<operations::DescribeCapacityProviders>
@@ -144,6 +146,7 @@ where
         + Handle<operations::DescribeServiceRevisions>
         + Handle<operations::DescribeServices>
         + Handle<operations::DescribeTaskDefinition>
+        + Handle<operations::DescribeTaskSets>
         + Handle<operations::DescribeTasks>
         + Handle<operations::DiscoverPollEndpoint>
         + Handle<operations::GetTaskProtection>
@@ -179,7 +182,9 @@ where
         + Handle<operations::UpdateContainerAgent>
         + Handle<operations::UpdateContainerInstancesState>
         + Handle<operations::UpdateService>
+        + Handle<operations::UpdateServicePrimaryTaskSet>
         + Handle<operations::UpdateTaskProtection>
+        + Handle<operations::UpdateTaskSet>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -199,6 +204,7 @@ where
             }
             "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
             "CreateService" => wire::serve::<operations::CreateService, S>(&self.0, call),
+            "CreateTaskSet" => wire::serve::<operations::CreateTaskSet, S>(&self.0, call),
             "DeleteAccountSetting" => {
                 wire::serve::<operations::DeleteAccountSetting, S>(&self.0, call)
             }
@@ -211,6 +217,7 @@ where
             "DeleteTaskDefinitions" => {
                 wire::serve::<operations::DeleteTaskDefinitions, S>(&self.0, call)
             }
+            "DeleteTaskSet" => wire::serve::<operations::DeleteTaskSet, S>(&self.0, call),
             "DeregisterContainerInstance" => {
                 wire::serve::<operations::DeregisterContainerInstance, S>(&self.0, call)
             }
@@ -234,6 +241,7 @@ where
             "DescribeTaskDefinition" => {
                 wire::serve::<operations::DescribeTaskDefinition, S>(&self.0, call)
             }
+            "DescribeTaskSets" => wire::serve::<operations::DescribeTaskSets, S>(&self.0, call),
             "DescribeTasks" => wire::serve::<operations::DescribeTasks, S>(&self.0, call),
             "DiscoverPollEndpoint" => {
                 wire::serve::<operations::DiscoverPollEndpoint, S>(&self.0, call)
@@ -309,9 +317,13 @@ where
                 wire::serve::<operations::UpdateContainerInstancesState, S>(&self.0, call)
             }
             "UpdateService" => wire::serve::<operations::UpdateService, S>(&self.0, call),
+            "UpdateServicePrimaryTaskSet" => {
+                wire::serve::<operations::UpdateServicePrimaryTaskSet, S>(&self.0, call)
+            }
             "UpdateTaskProtection" => {
                 wire::serve::<operations::UpdateTaskProtection, S>(&self.0, call)
             }
+            "UpdateTaskSet" => wire::serve::<operations::UpdateTaskSet, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

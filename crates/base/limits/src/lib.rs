@@ -9,6 +9,10 @@ pub const TAG_VALUE_CHARACTERS: usize = 256;
 pub const TASKS_PER_RUN_TASK: i32 = 10;
 pub const TASKS_PER_SERVICE: i32 = 5_000;
 pub const SERVICES_PER_CLUSTER: usize = 5_000;
+/// Task sets of a service with the EXTERNAL deployment controller.
+pub const TASK_SETS_PER_SERVICE: usize = 5;
+/// Ours: a Cloud Map attribute, which AWS makes of it, has no more.
+pub const EXTERNAL_ID_CHARACTERS: usize = 1024;
 pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
 pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
 /// Ours: AWS has no quota of them, and DescribeCapacityProviders looks at all.

@@ -17,7 +17,7 @@ pub use ids::{
 };
 pub use reference::{
     ContainerInstanceReference, ServiceReference, TaskDefinitionReference, TaskReference,
-    cluster_name,
+    TaskSetReference, cluster_name,
 };
 pub use scope::Scope;
 pub use valid::{

@@ -32,6 +32,14 @@ pub struct TaskReference {
     pub id: String,
 }
 
+/// A task set by id (`ecs-svc/…`) or ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSetReference {
+    /// Cluster and service, known from an ARN only.
+    pub service: Option<(String, String)>,
+    pub id: String,
+}
+
 /// A container instance by id, or by ARN in the long or the old format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerInstanceReference {
@@ -63,6 +71,33 @@ impl TaskReference {
         Ok(Self {
             cluster,
             id: valid(is_task_id(&id), id, "task id")?,
+        })
+    }
+}
+
+impl TaskSetReference {
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let (service, id) = if Arn::is_arn(text) {
+            let rest = resource(text, "task-set")?;
+            let invalid = || NameError::Invalid {
+                name: text.to_owned(),
+                kind: "task set",
+            };
+            let (cluster, rest) = rest.split_once('/').ok_or_else(invalid)?;
+            let (service, id) = rest.split_once('/').ok_or_else(invalid)?;
+            let cluster = valid(is_cluster_name(cluster), cluster.to_owned(), "cluster name")?;
+            let service = valid(is_service_name(service), service.to_owned(), "service name")?;
+            (Some((cluster, service)), id.to_owned())
+        } else {
+            (None, text.to_owned())
+        };
+        let digits = id.strip_prefix("ecs-svc/").unwrap_or_default();
+        let is_id = !digits.is_empty()
+            && digits.len() <= 20
+            && digits.bytes().all(|byte| byte.is_ascii_digit());
+        Ok(Self {
+            service,
+            id: valid(is_id, id, "task set")?,
         })
     }
 }
@@ -148,6 +183,29 @@ mod tests {
 
     use super::*;
     use crate::Scope;
+
+    #[test]
+    fn task_sets_by_id_and_arn() {
+        let id = "ecs-svc/1234567890123456789";
+        let arn = Scope::new("123456789012", "us-east-1").task_set("shop", "web", id);
+        assert_eq!(
+            arn,
+            "arn:aws:ecs:us-east-1:123456789012:task-set/shop/web/ecs-svc/1234567890123456789"
+        );
+        let by_arn = TaskSetReference::parse(&arn).unwrap();
+        assert_eq!(by_arn.service, Some(("shop".into(), "web".into())));
+        assert_eq!(by_arn.id, id);
+        assert_eq!(TaskSetReference::parse(id).unwrap().service, None);
+        for bad in [
+            "",
+            "ecs-svc/",
+            "ecs-svc/x",
+            "web",
+            "arn:aws:ecs:us-east-1:123456789012:task-set/shop/ecs-svc/1",
+        ] {
+            assert!(TaskSetReference::parse(bad).is_err(), "{bad}");
+        }
+    }
 
     fn scope() -> Scope {
         Scope::new("123456789012", "us-east-1")

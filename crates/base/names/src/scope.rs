@@ -53,6 +53,11 @@ impl Scope {
         self.ecs(&["service-revision", cluster, service, id])
     }
 
+    /// `id` begins with `ecs-svc/`.
+    pub fn task_set(&self, cluster: &str, service: &str, id: &str) -> String {
+        self.ecs(&["task-set", cluster, service, id])
+    }
+
     pub fn task(&self, cluster: &str, id: &str) -> String {
         self.ecs(&["task", cluster, id])
     }

@@ -11,6 +11,7 @@ pub mod refusal;
 pub mod service;
 pub mod task_definition;
 pub mod task_overrides;
+pub mod task_set;
 pub mod task_state;
 
 pub use refusal::Refusal;

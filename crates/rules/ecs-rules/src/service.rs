@@ -148,13 +148,17 @@ pub fn with_daemon_defaults(
     Some(configuration)
 }
 
-pub fn check_deployment_controller(asked: Option<&DeploymentController>) -> Result<(), Refusal> {
+/// Who carries the deployments of a service out: `ECS`, or `EXTERNAL`, somebody who makes its task sets.
+pub fn deployment_controller(
+    asked: Option<&DeploymentController>,
+) -> Result<&'static str, Refusal> {
     let kind = asked.and_then(|controller| controller.r#type.as_ref());
     match kind.map(DeploymentControllerType::as_str) {
-        None | Some("" | "ECS") => Ok(()),
-        Some(other @ ("CODE_DEPLOY" | "EXTERNAL")) => Err(Refusal::unsupported_field(
-            &format!("deploymentController.type {other}"),
-            "deployments are ECS's own",
+        None | Some("" | "ECS") => Ok("ECS"),
+        Some("EXTERNAL") => Ok("EXTERNAL"),
+        Some("CODE_DEPLOY") => Err(Refusal::unsupported_field(
+            "deploymentController.type CODE_DEPLOY",
+            "Gantry has no CodeDeploy",
         )),
         Some(_) => Err(Refusal::invalid_parameter(
             "Invalid deploymentController type. Valid values are ECS, CODE_DEPLOY and EXTERNAL.",
@@ -206,8 +210,8 @@ mod tests {
     fn what_is_not_built_is_refused_by_name() {
         let refused = [
             zone_rebalancing(Some(&AvailabilityZoneRebalancing::ENABLED)).unwrap_err(),
-            check_deployment_controller(Some(&DeploymentController {
-                r#type: Some(DeploymentControllerType::EXTERNAL),
+            deployment_controller(Some(&DeploymentController {
+                r#type: Some(DeploymentControllerType::CODE_DEPLOY),
             }))
             .unwrap_err(),
         ];

@@ -11,6 +11,7 @@ mod service;
 mod service_deployment;
 mod task;
 mod task_definition;
+mod task_set;
 mod token;
 
 pub use account_setting::AccountSettingRecord;
@@ -21,7 +22,7 @@ pub use container_instance::{
     AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
 };
 pub use service::{
-    DAEMON, DeploymentRecord, DeploymentRole, REPLICA, RollbackCandidate, RolloutState,
+    DAEMON, DeploymentRecord, DeploymentRole, EXTERNAL, REPLICA, RollbackCandidate, RolloutState,
     ServiceEventRecord, ServiceRecord, ServiceStatus, TaskSpec,
 };
 pub use service_deployment::{
@@ -34,6 +35,7 @@ pub use task::{
     TaskStatus,
 };
 pub use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus};
+pub use task_set::{Stability, TaskSetRecord, TaskSetStatus};
 pub use token::ClientTokenRecord;
 // Shared with EC2, which shows them.
 pub use vpc::{AddressRecord, SubnetRecord};

@@ -8,6 +8,7 @@ pub(crate) mod service_deployment;
 pub(crate) mod tags;
 pub(crate) mod task;
 pub(crate) mod task_definition;
+pub(crate) mod task_set;
 
 use api_ecs::types::Failure;
 use clock::UnixMillis;

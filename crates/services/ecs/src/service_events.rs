@@ -39,6 +39,34 @@ pub(crate) fn next_sequence(head: &Head, service_key: &str) -> i64 {
 
 /// Writes an event; the oldest make room.
 pub(crate) fn add(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text: &str) {
+    write(
+        ecs,
+        tx,
+        service,
+        format!("(service {}) {text}", service.name),
+    );
+}
+
+/// As [`add`], of what a deployment did: that it was a task set is told with it.
+pub(crate) fn add_of(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &ServiceRecord,
+    deployment_id: Option<&str>,
+    text: &str,
+) {
+    let message = format!("{} {text}", subject(service, deployment_id));
+    write(ecs, tx, service, message);
+}
+
+fn subject(service: &ServiceRecord, deployment_id: Option<&str>) -> String {
+    match deployment_id.filter(|id| service.task_set(id).is_some()) {
+        Some(id) => format!("(service {}, taskSet {id})", service.name),
+        None => format!("(service {})", service.name),
+    }
+}
+
+fn write(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, message: String) {
     let sequence = next_sequence(tx, &service.key());
     tx.put(ServiceEventRecord {
         account: service.account.clone(),
@@ -47,7 +75,7 @@ pub(crate) fn add(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text: &st
         service: service.name.clone(),
         sequence,
         id: ecs.clock.uuid(),
-        message: format!("(service {}) {text}", service.name),
+        message,
         created_at: ecs.clock.now(),
     });
     let keys: Vec<String> = all(tx, service).map(|event| event.key()).collect();
@@ -59,7 +87,18 @@ pub(crate) fn add(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text: &st
 
 /// Writes an event unless it was written within six hours and its cause was not resolved since.
 pub(crate) fn add_once(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text: &str) {
-    let message = format!("(service {}) {text}", service.name);
+    add_once_of(ecs, tx, service, None, text);
+}
+
+/// As [`add_once`], of a deployment or a task set.
+pub(crate) fn add_once_of(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &ServiceRecord,
+    deployment_id: Option<&str>,
+    text: &str,
+) {
+    let message = format!("{} {text}", subject(service, deployment_id));
     let now = ecs.clock.now();
     let unresolved = newest_first(tx, service)
         .into_iter()
@@ -67,7 +106,7 @@ pub(crate) fn add_once(ecs: &Ecs, tx: &mut Tx<'_>, service: &ServiceRecord, text
         .find(|event| event.message == message);
     let is_fresh = unresolved.is_some_and(|event| now.since(event.created_at) < REPEAT_AFTER);
     if !is_fresh {
-        add(ecs, tx, service, text);
+        write(ecs, tx, service, message);
     }
 }
 

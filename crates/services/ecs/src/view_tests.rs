@@ -208,6 +208,7 @@ fn service(name: usize, status: usize, launch: usize) -> ServiceRecord {
         propagate_tags: "NONE".into(),
         role_arn: None,
         deployments: vec![],
+        task_sets: vec![],
         service_deployment: None,
         rollback_candidate: None,
         steady_state_reported_at: None,

@@ -92,7 +92,7 @@ fn used(head: &Head) -> HashSet<String> {
         }
         // A deployment that fails is rolled back to the candidate, whose tasks may be gone.
         let candidate = service.rollback_candidate.iter();
-        let specs = service.deployments.iter().map(|own| &own.task_spec);
+        let specs = service.all_deployments().map(|own| &own.task_spec);
         let specs = specs.chain(candidate.map(|candidate| &candidate.task_spec));
         used.extend(
             specs

@@ -5,6 +5,7 @@ mod act;
 mod daemon;
 pub(crate) mod look;
 mod rollout;
+mod task_sets;
 
 use std::{
     collections::BTreeSet,
@@ -119,9 +120,12 @@ impl ServiceScheduler {
     }
 
     fn next(&self, key: &str, service: &ServiceRecord, look: &look::Look) -> Next {
+        let of_sets = service.task_sets.iter().map(|set| &set.deployment);
         let is_without_room = service
             .primary()
-            .is_some_and(|primary| primary.without_room);
+            .into_iter()
+            .chain(of_sets)
+            .any(|deployment| deployment.without_room);
         let mut times = look.times.clone();
         if is_without_room {
             self.waiting().insert(key.to_owned());

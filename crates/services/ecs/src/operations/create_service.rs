@@ -3,7 +3,7 @@ use api_ecs::{
     operations::CreateService,
     types::{ConflictException, CreateServiceRequest, CreateServiceResponse, Service},
 };
-use ecs_rules::{deployment_configuration::deployment_configuration, service};
+use ecs_rules::{deployment_configuration::deployment_configuration, service, task_set};
 use limits::SERVICES_PER_CLUSTER;
 use state::{Head, Record, Tx};
 use wire::{Access, Caller, Error, Handle, Stored};
@@ -12,6 +12,7 @@ use super::{
     refused::{self, CREATE_SERVICE},
     run_task,
     services::{self, Asked},
+    task_sets,
 };
 use crate::{
     Ecs, access,
@@ -21,7 +22,7 @@ use crate::{
     deployments,
     launch::Plan,
     lookup,
-    records::{ClusterRecord, DAEMON, REPLICA, ServiceRecord, ServiceStatus},
+    records::{ClusterRecord, DAEMON, EXTERNAL, REPLICA, ServiceRecord, ServiceStatus, TaskSpec},
     render, service_events,
 };
 
@@ -89,7 +90,9 @@ impl Handle<CreateService> for Ecs {
                 }
                 let mut record =
                     self.new_service(tx, caller, &cluster, name, &input, fingerprint.clone())?;
-                deployments::begin(&self.clock, tx, &mut record)?;
+                if !record.is_external() {
+                    deployments::begin(&self.clock, tx, &mut record)?;
+                }
                 tx.put(record.clone());
                 if let Some(token) = token {
                     let made = vec![record.arn()];
@@ -115,36 +118,30 @@ impl Ecs {
         creation_fingerprint: String,
     ) -> Result<ServiceRecord, Refusal> {
         check_quota(tx, cluster)?;
+        let controller = service::deployment_controller(input.deployment_controller.as_ref())?;
+        let is_external = controller == EXTERNAL;
+        if is_external {
+            task_set::check_creation_of_service(input)?;
+        }
         let is_daemon = service::is_daemon(input)?;
-        service::check_deployment_controller(input.deployment_controller.as_ref())?;
         check_role(input)?;
-        // Of a daemon the scheduler says it: as many as there are nodes.
-        let desired_count = match is_daemon {
-            true => 0,
-            false => service::required_desired_count(input.desired_count)?,
+        let desired_count = match (is_daemon, is_external) {
+            // Of a daemon the scheduler says it: as many as there are nodes.
+            (true, _) => 0,
+            (_, true) => service::check_desired_count(input.desired_count.unwrap_or(0))?,
+            _ => service::required_desired_count(input.desired_count)?,
         };
-        let definition = run_task::definition(tx, caller, input.task_definition.as_deref())?;
-        let asked = Asked {
-            cluster,
-            definition: &definition,
-            plan: match is_daemon {
-                true => Plan::LaunchType("EC2".into()),
-                false => Plan::of_request(
-                    cluster,
-                    input.launch_type.as_ref(),
-                    input.capacity_provider_strategy.as_deref(),
-                )?,
-            },
-            platform_version: input.platform_version.as_deref(),
-            network_configuration: input.network_configuration.clone(),
-            placement_constraints: input.placement_constraints.clone().unwrap_or_default(),
-            placement_strategy: input.placement_strategy.clone().unwrap_or_default(),
+        let task_spec = match is_external {
+            true => task_sets::placement_only(input)?,
+            false => asked_spec(tx, caller, cluster, input, is_daemon)?,
         };
-        let task_spec = services::task_spec(tx, asked)?;
-        let configuration = deployment_configuration(
+        let mut configuration = deployment_configuration(
             None,
             service::with_daemon_defaults(is_daemon, input.deployment_configuration.clone()),
         )?;
+        if is_external {
+            configuration = task_sets::percentages_only(configuration);
+        }
         services::check_alarms(tx, caller, &configuration)?;
         let rebalancing = service::zone_rebalancing(input.availability_zone_rebalancing.as_ref())?;
         let now = self.clock.now();
@@ -157,12 +154,13 @@ impl Ecs {
             status: ServiceStatus::Active,
             desired_count,
             deployments: vec![],
+            task_sets: vec![],
             service_deployment: None,
             rollback_candidate: None,
             task_spec,
             deployment_configuration: Stored(configuration),
             scheduling_strategy: if is_daemon { DAEMON } else { REPLICA }.into(),
-            deployment_controller: "ECS".into(),
+            deployment_controller: controller.into(),
             availability_zone_rebalancing: rebalancing.into(),
             health_check_grace_period_seconds: service::check_grace_period(
                 input.health_check_grace_period_seconds,
@@ -181,6 +179,34 @@ impl Ecs {
             version: 1,
         })
     }
+}
+
+/// What the tasks of a service with deployments of its own shall be made of.
+fn asked_spec(
+    head: &Head,
+    caller: &Caller,
+    cluster: &ClusterRecord,
+    input: &CreateServiceRequest,
+    is_daemon: bool,
+) -> Result<TaskSpec, Refusal> {
+    let definition = run_task::definition(head, caller, input.task_definition.as_deref())?;
+    let asked = Asked {
+        cluster,
+        definition: &definition,
+        plan: match is_daemon {
+            true => Plan::LaunchType("EC2".into()),
+            false => Plan::of_request(
+                cluster,
+                input.launch_type.as_ref(),
+                input.capacity_provider_strategy.as_deref(),
+            )?,
+        },
+        platform_version: input.platform_version.as_deref(),
+        network_configuration: input.network_configuration.clone(),
+        placement_constraints: input.placement_constraints.clone().unwrap_or_default(),
+        placement_strategy: input.placement_strategy.clone().unwrap_or_default(),
+    };
+    services::task_spec(head, asked)
 }
 
 /// The answer of a request that was answered before; an error if the name is taken otherwise.

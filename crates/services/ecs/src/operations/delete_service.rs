@@ -10,7 +10,9 @@ use crate::{
     Ecs,
     answer::Refusal,
     deployments, lookup,
-    records::{DAEMON, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus},
+    records::{
+        DAEMON, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus, TaskSetStatus,
+    },
     render,
 };
 
@@ -55,6 +57,10 @@ impl Handle<DeleteService> for Ecs {
                             deployment.desired_count = 0;
                             deployment.updated_at = now;
                         }
+                        for set in &mut record.task_sets {
+                            set.status = TaskSetStatus::Draining;
+                            set.rescale(0, now);
+                        }
                         if let Some(rollout) = deployments::current(tx, &record) {
                             let mut rollout = ServiceDeploymentRecord::clone(&rollout);
                             let stopped = RolloutStatus::Stopped;
@@ -79,6 +85,11 @@ fn check_scaled_in(record: &ServiceRecord) -> Result<(), Error> {
     if record.desired_count > 0 && record.scheduling_strategy != DAEMON {
         return Err(errors::invalid_parameter_exception(
             "The service cannot be stopped while it is scaled above 0.",
+        ));
+    }
+    if !record.task_sets.is_empty() {
+        return Err(errors::invalid_parameter_exception(
+            "The service cannot be stopped while task sets are active.",
         ));
     }
     if record.deployments.len() > 1 {

@@ -76,10 +76,15 @@ fn is_in_use(head: &Head, cluster: &ClusterRecord, provider: &str) -> bool {
             && task.capacity_provider.as_deref() == Some(provider)
     });
     let by_service = |service: &ServiceRecord| {
-        let strategy = &service.task_spec.capacity_provider_strategy;
+        let of_sets = service
+            .task_sets
+            .iter()
+            .map(|set| &set.deployment.task_spec);
         service.status != ServiceStatus::Inactive
-            && strategy
-                .iter()
+            && [&service.task_spec]
+                .into_iter()
+                .chain(of_sets)
+                .flat_map(|spec| &spec.capacity_provider_strategy)
                 .any(|item| item.capacity_provider == provider)
     };
     by_task

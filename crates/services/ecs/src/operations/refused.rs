@@ -2,9 +2,9 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateCapacityProviderRequest, CreateServiceRequest, DeploymentConfiguration,
-    DeploymentLifecycleHook, ListTasksRequest, RunTaskRequest, StartTaskRequest,
-    UpdateCapacityProviderRequest, UpdateServiceRequest,
+    CreateCapacityProviderRequest, CreateServiceRequest, CreateTaskSetRequest,
+    DeploymentConfiguration, DeploymentLifecycleHook, ListTasksRequest, RunTaskRequest,
+    StartTaskRequest, UpdateCapacityProviderRequest, UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -69,6 +69,20 @@ pub(crate) const LIST_TASKS: &[Refused<ListTasksRequest>] = &[Refused {
             .is_some_and(|name| !name.is_empty())
     },
 }];
+
+// coverage: CreateTaskSet
+pub(crate) const CREATE_TASK_SET: &[Refused<CreateTaskSetRequest>] = &[
+    Refused {
+        path: "loadBalancers",
+        why: "Gantry has no load balancer",
+        asks: |input| input.load_balancers.iter().flatten().count() > 0,
+    },
+    Refused {
+        path: "serviceRegistries",
+        why: "Gantry has no Cloud Map",
+        asks: |input| input.service_registries.iter().flatten().count() > 0,
+    },
+];
 
 /// What CreateService and UpdateService have in common.
 macro_rules! service_table {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use api_ecs::{
     errors,
     types::{
-        AssignPublicIp, DeploymentConfiguration, NetworkConfiguration, PlacementConstraint,
-        PlacementStrategy,
+        AssignPublicIp, DeploymentConfiguration, DeploymentController, NetworkConfiguration,
+        PlacementConstraint, PlacementStrategy,
     },
 };
+use ecs_rules::service;
 use names::ServiceReference;
 use state::Head;
 use wire::{Access, Caller, Error, Stored};
@@ -95,6 +96,24 @@ pub(super) fn require(
     }
     find(head, caller, cluster, argument)?
         .ok_or_else(|| errors::service_not_found_exception("Service not found."))
+}
+
+/// A service keeps the deployment controller that it was made with.
+pub(super) fn check_same_controller(
+    record: &ServiceRecord,
+    asked: Option<&DeploymentController>,
+) -> Result<(), ecs_rules::Refusal> {
+    let is_asked = asked
+        .and_then(|asked| asked.r#type.as_ref())
+        .is_some_and(|kind| !kind.as_str().is_empty());
+    let kind = service::deployment_controller(asked)?;
+    if is_asked && kind != record.deployment_controller {
+        return Err(ecs_rules::Refusal::unsupported_field(
+            "a change of deploymentController",
+            "a service keeps the one that it was made with",
+        ));
+    }
+    Ok(())
 }
 
 /// Alarms that a deployment shall watch must be known. Whoever owns alarms publishes them; without such a service there

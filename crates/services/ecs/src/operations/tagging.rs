@@ -1,7 +1,7 @@
 //! Where the tags of each kind of record live.
 
 use api_ecs::errors;
-use names::{Arn, ContainerInstanceReference, ServiceReference, TaskReference};
+use names::{Arn, ContainerInstanceReference, ServiceReference, TaskReference, TaskSetReference};
 use state::{Head, Tx};
 use wire::{Access, Caller, Error};
 
@@ -18,6 +18,8 @@ use crate::{
 pub(super) enum Tagged {
     Cluster(String),
     Service(String),
+    /// Of its service, and its own id.
+    TaskSet(String, String),
     Task(String),
     TaskDefinition(String),
     ContainerInstance(String),
@@ -57,6 +59,14 @@ pub(super) fn find(head: &Head, caller: &Caller, text: &str) -> Result<Tagged, E
             let cluster = in_cluster(reference.cluster)?;
             let key = ServiceRecord::key_of(account, region, &cluster, &reference.name);
             exists::<ServiceRecord>(head, &key).map(|()| Tagged::Service(key))
+        }
+        "task-set" => {
+            let reference = TaskSetReference::parse(text).map_err(|_| malformed())?;
+            let (cluster, service) = reference.service.ok_or_else(malformed)?;
+            let key = ServiceRecord::key_of(account, region, &cluster, &service);
+            let service = head.get::<ServiceRecord>(&key).ok_or_else(not_found)?;
+            let set = service.task_set(&reference.id).ok_or_else(not_found)?;
+            Ok(Tagged::TaskSet(key, set.id().to_owned()))
         }
         "task" => {
             let reference = TaskReference::parse(text).map_err(|_| malformed())?;
@@ -99,6 +109,9 @@ pub(super) fn read(head: &Head, tagged: &Tagged) -> Tags {
         Tagged::Service(key) => head
             .get::<ServiceRecord>(key)
             .map(|record| record.tags.clone()),
+        Tagged::TaskSet(service, id) => head
+            .get::<ServiceRecord>(service)
+            .and_then(|service| Some(service.task_set(id)?.tags.clone())),
         Tagged::Task(key) => head
             .get::<TaskRecord>(key)
             .map(|record| record.tags.clone()),
@@ -120,6 +133,11 @@ pub(super) fn write(tx: &mut Tx<'_>, tagged: &Tagged, tags: Tags) -> Result<(), 
     match tagged {
         Tagged::Cluster(key) => tx.update::<ClusterRecord>(key, |record| record.tags = tags),
         Tagged::Service(key) => tx.update::<ServiceRecord>(key, |record| record.tags = tags),
+        Tagged::TaskSet(service, id) => tx.update::<ServiceRecord>(service, |record| {
+            if let Some(set) = record.task_set_mut(id) {
+                set.tags = tags;
+            }
+        }),
         Tagged::Task(key) => tx.update::<TaskRecord>(key, |record| {
             record.tags = tags;
             record.version += 1;

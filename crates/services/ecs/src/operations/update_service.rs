@@ -15,6 +15,7 @@ use super::{
     refused::{self, UPDATE_SERVICE},
     run_task,
     services::{self, Asked},
+    task_sets,
 };
 use crate::{
     Ecs, access,
@@ -91,6 +92,9 @@ impl Ecs {
         record: &mut ServiceRecord,
         input: &UpdateServiceRequest,
     ) -> Result<(), Refusal> {
+        if record.is_external() {
+            return task_sets::update_service(record, input, self.clock.now());
+        }
         change_settings(record, input)?;
         if input.deployment_configuration.is_some() {
             services::check_alarms(tx, caller, &record.deployment_configuration)?;
@@ -143,7 +147,7 @@ fn change_settings(
     record: &mut ServiceRecord,
     input: &UpdateServiceRequest,
 ) -> Result<(), Refusal> {
-    service::check_deployment_controller(input.deployment_controller.as_ref())?;
+    services::check_same_controller(record, input.deployment_controller.as_ref())?;
     if record.scheduling_strategy == DAEMON {
         service::check_daemon(&AskedOfDaemon {
             desired_count: input.desired_count,

@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
 
-use super::{ClusterRecord, StrategyItem, Tags, TaskDefinitionRecord};
+use super::{
+    ClusterRecord, StrategyItem, Tags, TaskDefinitionRecord, TaskSetRecord, TaskSetStatus,
+};
 use crate::launch::Plan;
 
 /// The scheduling strategies: as many tasks as desired, or one on each node that matches.
 pub const REPLICA: &str = "REPLICA";
 pub const DAEMON: &str = "DAEMON";
+/// The deployment controller that makes task sets.
+pub const EXTERNAL: &str = "EXTERNAL";
 
 /// A service.
 ///
@@ -27,7 +31,8 @@ pub struct ServiceRecord {
     pub name: String,
     pub status: ServiceStatus,
     pub desired_count: i32,
-    /// What the newest deployment runs; each deployment keeps its own copy.
+    /// What the newest deployment runs, or the PRIMARY task set; each of them keeps its own copy. Without one
+    /// [`TaskSpec::is_nothing`].
     pub task_spec: TaskSpec,
     pub deployment_configuration: Stored<DeploymentConfiguration>,
     pub scheduling_strategy: String,
@@ -40,6 +45,10 @@ pub struct ServiceRecord {
     pub role_arn: Option<String>,
     /// The PRIMARY first, then ACTIVE ones until their tasks are gone.
     pub deployments: Vec<DeploymentRecord>,
+    /// Of a service with the EXTERNAL deployment controller, which has no deployments of its own; in the order in which
+    /// they were made.
+    #[serde(default)]
+    pub task_sets: Vec<TaskSetRecord>,
     /// The service deployment that is under way, or the last one.
     #[serde(default)]
     pub service_deployment: Option<String>,
@@ -167,10 +176,45 @@ impl ServiceRecord {
             .find(|deployment| deployment.role == DeploymentRole::Primary)
     }
 
+    /// Somebody else carries its deployments out, by task sets.
+    pub fn is_external(&self) -> bool {
+        self.deployment_controller == EXTERNAL
+    }
+
+    /// Everything that tasks are made by: deployments, or task sets.
+    pub(crate) fn all_deployments(&self) -> impl Iterator<Item = &DeploymentRecord> {
+        let of_sets = self.task_sets.iter().map(|set| &set.deployment);
+        self.deployments.iter().chain(of_sets)
+    }
+
+    /// A deployment, or what a task set's tasks are made of.
     pub(crate) fn deployment(&self, id: &str) -> Option<&DeploymentRecord> {
-        self.deployments
-            .iter()
+        self.all_deployments()
             .find(|deployment| deployment.id == id)
+    }
+
+    pub(crate) fn deployment_mut(&mut self, id: &str) -> Option<&mut DeploymentRecord> {
+        let of_sets = self.task_sets.iter_mut().map(|set| &mut set.deployment);
+        let mut all = self.deployments.iter_mut().chain(of_sets);
+        all.find(|deployment| deployment.id == id)
+    }
+
+    pub(crate) fn task_set(&self, id: &str) -> Option<&TaskSetRecord> {
+        self.task_sets.iter().find(|set| set.id() == id)
+    }
+
+    pub(crate) fn task_set_mut(&mut self, id: &str) -> Option<&mut TaskSetRecord> {
+        self.task_sets.iter_mut().find(|set| set.id() == id)
+    }
+
+    /// Shows what the PRIMARY task set says; without one, nothing but how tasks are placed.
+    pub(crate) fn follow_primary_task_set(&mut self) {
+        let mut sets = self.task_sets.iter();
+        let primary = sets.find(|set| set.status == TaskSetStatus::Primary);
+        self.task_spec = match primary {
+            Some(primary) => primary.deployment.task_spec.clone(),
+            None => TaskSpec::nothing(&self.task_spec),
+        };
     }
 
     pub(crate) fn primary_mut(&mut self) -> Option<&mut DeploymentRecord> {
@@ -232,6 +276,24 @@ impl DeploymentRecord {
 }
 
 impl TaskSpec {
+    /// Of a service without a PRIMARY task set: its placement, and no more.
+    pub(crate) fn nothing(placement: &Self) -> Self {
+        Self {
+            family: String::new(),
+            revision: 0,
+            launch_type: None,
+            capacity_provider_strategy: vec![],
+            platform_version: None,
+            network_configuration: None,
+            placement_constraints: placement.placement_constraints.clone(),
+            placement_strategy: placement.placement_strategy.clone(),
+        }
+    }
+
+    pub fn is_nothing(&self) -> bool {
+        self.family.is_empty()
+    }
+
     /// Of its task definition; a spec is in the account and region of its service.
     pub fn definition_key(&self, service: &ServiceRecord) -> String {
         let (account, region) = (&service.account, &service.region);

@@ -80,22 +80,27 @@ pub(crate) fn service(head: &Head, record: &ServiceRecord, with_tags: bool) -> t
         service_registries: Some(vec![]),
         status: Some(record.status.as_str().into()),
         tags: with_tags.then(|| tags::render(&record.tags)),
-        task_definition: Some(task_definition(record, spec)),
+        task_definition: (!spec.is_nothing()).then(|| task_definition(record, spec)),
+        task_sets: record.is_external().then(|| {
+            let sets = record.task_sets.iter();
+            sets.map(|set| super::task_set::of_tasks(record, set, &tasks, with_tags))
+                .collect()
+        }),
         ..types::Service::default()
     }
 }
 
 /// Tasks as AWS counts them: pending is what is on its way to RUNNING.
 #[derive(Default)]
-struct Counts {
-    running: i32,
-    pending: i32,
+pub(super) struct Counts {
+    pub running: i32,
+    pub pending: i32,
     /// Nobody asked them to stop.
-    wanted: i32,
+    pub wanted: i32,
 }
 
 impl Counts {
-    fn of<'a>(tasks: impl Iterator<Item = &'a TaskRecord>) -> Self {
+    pub fn of<'a>(tasks: impl Iterator<Item = &'a TaskRecord>) -> Self {
         let mut counts = Self::default();
         for task in tasks {
             match task.last_status {
@@ -178,7 +183,7 @@ fn event(record: &ServiceEventRecord) -> types::ServiceEvent {
     }
 }
 
-fn task_definition(service: &ServiceRecord, spec: &TaskSpec) -> String {
+pub(super) fn task_definition(service: &ServiceRecord, spec: &TaskSpec) -> String {
     names::Scope::new(&service.account, &service.region)
         .task_definition(&spec.family, spec.revision)
 }

@@ -31,8 +31,7 @@ pub(super) fn count(tx: &mut Tx<'_>, before: &TaskRecord, after: &TaskRecord) {
         .deployment_circuit_breaker
         .clone();
     let resets = breaker.is_none_or(|breaker| breaker.reset_on_healthy_task != Some(false));
-    let mut deployments = record.deployments.iter_mut();
-    if let Some(deployment) = deployments.find(|deployment| deployment.id == *deployment_id) {
+    if let Some(deployment) = record.deployment_mut(deployment_id) {
         if became_healthy && resets {
             deployment.breaker_failures = 0;
         }

@@ -6,6 +6,7 @@ mod image_pins;
 mod nodes;
 mod protection;
 mod requests;
+mod task_sets;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -14,7 +14,7 @@ use state::{Head, Record, Tx};
 use super::{
     daemon,
     look::{self, Look},
-    rollout,
+    rollout, task_sets,
 };
 use crate::{
     Ecs, deployments,
@@ -42,6 +42,9 @@ pub(super) fn act(
     now: UnixMillis,
 ) -> Result<(), LoopError> {
     let plan = &look.plan;
+    if let Some(sets) = &look.task_sets {
+        return task_sets::act(ecs, tx, service, sets, now);
+    }
     deployments::adopt(&ecs.clock, tx, service);
     if service.desired_count != look.desired_count {
         service.desired_count = look.desired_count;
@@ -50,19 +53,17 @@ pub(super) fn act(
             primary.desired_count = look.desired_count;
         }
     }
-    let all_stopped = stop(ecs, tx, service, &plan.stop, now);
+    let stops = bounded(&plan.stop, STOPS_AT_ONCE);
+    stop(ecs, tx, service, None, stops, now);
     // Room for new tasks may come from those that stop in the same plan.
-    if all_stopped {
+    if stops.len() == plan.stop.len() {
         start_all(ecs, tx, service, plan, now)?;
     }
     if plan.start > 0 || !plan.stop.is_empty() {
         service.steady_state_reported_at = None;
     }
     if plan.inactive {
-        service.status = ServiceStatus::Inactive;
-        service.deployments.clear();
-        service.updated_at = now;
-        service.version += 1;
+        retire(service, now);
         return Ok(());
     }
     service
@@ -96,6 +97,15 @@ pub(super) fn act(
     Ok(())
 }
 
+/// The last task of a deleted service is gone.
+pub(super) fn retire(service: &mut ServiceRecord, now: UnixMillis) {
+    service.status = ServiceStatus::Inactive;
+    service.deployments.clear();
+    service.task_sets.clear();
+    service.updated_at = now;
+    service.version += 1;
+}
+
 /// What becomes of the service deployment, and why it waits.
 fn follow_rollout(
     ecs: &Ecs,
@@ -127,7 +137,7 @@ fn start_all(
     if !plan.start_on.is_empty() {
         return daemon::start_on(ecs, tx, service, &plan.start_on, now);
     }
-    let count = |count: i32| usize::try_from(count).unwrap_or(0);
+    let count = |count: i32| usize::try_from(count).unwrap_or(0).min(STARTS_AT_ONCE);
     if plan.start_source > 0
         && let Some(source) = look::source(service)
     {
@@ -141,16 +151,22 @@ fn start_all(
     Ok(())
 }
 
-/// True when nothing is left to stop.
-fn stop(
+/// What one transaction has room for.
+pub(super) fn bounded(stops: &[Stop], most: usize) -> &[Stop] {
+    &stops[..stops.len().min(most)]
+}
+
+/// Stops tasks: of one task set, or of the service as a whole.
+pub(super) fn stop(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
     service: &mut ServiceRecord,
+    task_set: Option<&str>,
     stops: &[Stop],
     now: UnixMillis,
-) -> bool {
+) {
     let (mut stopped, mut pending, mut unhealthy) = (vec![], 0, 0);
-    for stop in stops.iter().take(STOPS_AT_ONCE) {
+    for stop in stops {
         let reason = stopped_reason(service, &stop.cause);
         let before = tx.get::<TaskRecord>(&stop.key);
         let ran = before.is_some_and(|task| task.last_status >= TaskStatus::Running);
@@ -172,12 +188,13 @@ fn stop(
         }
     }
     if pending > 0 {
-        events::add(ecs, tx, service, &events::stopped_pending(pending));
+        let text = events::stopped_pending(pending);
+        events::add_of(ecs, tx, service, task_set, &text);
     }
     if !stopped.is_empty() {
-        events::add(ecs, tx, service, &events::stopped(&stopped));
+        let text = events::stopped(&stopped);
+        events::add_of(ecs, tx, service, task_set, &text);
     }
-    stops.len() <= STOPS_AT_ONCE
 }
 
 /// A task of a deployment under way that failed its health checks is a failure to the circuit breaker. The first few
@@ -215,8 +232,8 @@ fn stopped_reason(service: &ServiceRecord, cause: &StopCause) -> String {
     }
 }
 
-/// Starts tasks of a deployment until one finds no room.
-fn start(
+/// Starts tasks of a deployment or a task set until one finds no room.
+pub(super) fn start(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
     service: &mut ServiceRecord,
@@ -230,7 +247,7 @@ fn start(
     let batch = Batch::of(tx, service, &deployment)?;
     let mut on_provider = tasks_by_provider(tx, service, &deployment);
     let (mut started, mut refused) = (vec![], None);
-    for _ in 0..count.min(STARTS_AT_ONCE) {
+    for _ in 0..count {
         let platform = deployment.task_spec.platform_version.as_deref();
         let launch = batch.plan.next(platform, |provider| {
             on_provider.get(provider).copied().unwrap_or_default()
@@ -247,14 +264,15 @@ fn start(
             }
         }
     }
+    let id = Some(deployment_id);
     if !started.is_empty() {
-        events::add(ecs, tx, service, &events::started(&started));
+        let text = events::started(&started);
+        events::add_of(ecs, tx, service, id, &text);
     }
     if let Some(text) = &refused {
-        events::add_once(ecs, tx, service, text);
+        events::add_once_of(ecs, tx, service, id, text);
     }
-    let mut deployments = service.deployments.iter_mut();
-    if let Some(deployment) = deployments.find(|known| known.id == deployment.id)
+    if let Some(deployment) = service.deployment_mut(deployment_id)
         && deployment.without_room != refused.is_some()
     {
         deployment.without_room = refused.is_some();

@@ -11,6 +11,7 @@ use ecs_rules::{
         stages::{HookView, StagesView},
     },
     deployment_configuration::{MAXIMUM_PERCENT, MINIMUM_HEALTHY_PERCENT, shift},
+    task_set::{self, TaskSetView, TaskSetsPlan, TaskSetsView},
 };
 use state::{Head, Record};
 
@@ -20,7 +21,7 @@ use crate::{
     records::{
         AlarmStateRecord, ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord,
         DesiredStatus, HealthStatus, RolloutState, RolloutStatus, ServiceRecord, ServiceStatus,
-        StageState, TaskRecord, TaskStatus,
+        StageState, TaskRecord, TaskSetRecord, TaskStatus,
     },
     service_events::REPEAT_AFTER,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Look {
     pub plan: Plan,
     /// As the service's record shall have it: of a DAEMON service it follows the nodes.
     pub desired_count: i32,
+    /// Of a service with the EXTERNAL deployment controller; `plan` is their summary.
+    pub task_sets: Option<TaskSetsPlan>,
     /// When to look again without a change.
     pub times: Vec<UnixMillis>,
     /// An older binary left records out.
@@ -75,20 +78,34 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         })
         .collect();
     let configuration = &service.deployment_configuration;
-    let view = ServiceView {
-        desired_count,
-        minimum_healthy_percent: configuration
-            .minimum_healthy_percent
-            .unwrap_or(MINIMUM_HEALTHY_PERCENT),
-        maximum_percent: configuration.maximum_percent.unwrap_or(MAXIMUM_PERCENT),
-        draining: service.status == ServiceStatus::Draining,
-        deployments: service.deployments.iter().map(deployment_view).collect(),
-        source: source(service),
-        nodes,
-        rollout,
-        tasks,
+    let minimum_healthy_percent = configuration
+        .minimum_healthy_percent
+        .unwrap_or(MINIMUM_HEALTHY_PERCENT);
+    let maximum_percent = configuration.maximum_percent.unwrap_or(MAXIMUM_PERCENT);
+    let (plan, task_sets) = if service.is_external() {
+        let view = TaskSetsView {
+            minimum_healthy_percent,
+            maximum_percent,
+            draining: service.status == ServiceStatus::Draining,
+            sets: service.task_sets.iter().map(task_set_view).collect(),
+            tasks,
+        };
+        let sets = task_set::plan(&view, now);
+        (sets.summary(), Some(sets))
+    } else {
+        let view = ServiceView {
+            desired_count,
+            minimum_healthy_percent,
+            maximum_percent,
+            draining: service.status == ServiceStatus::Draining,
+            deployments: service.deployments.iter().map(deployment_view).collect(),
+            source: source(service),
+            nodes,
+            rollout,
+            tasks,
+        };
+        (plan(&view, now), None)
     };
-    let plan = plan(&view, now);
     let needs_adoption = deployments::needs_adoption(service);
     times.extend(plan.look_again);
     if plan.steady
@@ -99,6 +116,7 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
     Look {
         plan,
         desired_count,
+        task_sets,
         times,
         needs_adoption,
     }
@@ -188,6 +206,7 @@ impl Look {
         !self.plan.is_empty()
             || self.needs_adoption
             || self.desired_count != service.desired_count
+            || self.task_sets.as_ref().is_some_and(|sets| !sets.is_empty())
             || self.plan.steady && is_steady_state_due(service, now)
             || self.is_newly_impaired(service)
             || is_blocked && service.deployments.len() > 1
@@ -196,10 +215,17 @@ impl Look {
 
     /// Tasks keep failing to start, and nobody was told yet.
     pub fn is_newly_impaired(&self, service: &ServiceRecord) -> bool {
+        let of_sets = service.task_sets.iter().map(|set| &set.deployment);
         service
             .primary()
-            .is_some_and(|primary| is_impaired(primary.failed_tasks) && !primary.impaired_reported)
+            .into_iter()
+            .chain(of_sets)
+            .any(is_newly_impaired)
     }
+}
+
+pub(super) fn is_newly_impaired(deployment: &DeploymentRecord) -> bool {
+    is_impaired(deployment.failed_tasks) && !deployment.impaired_reported
 }
 
 pub(super) fn is_steady_state_due(service: &ServiceRecord, now: UnixMillis) -> bool {
@@ -231,6 +257,15 @@ fn deployment_view(record: &DeploymentRecord) -> DeploymentView {
         short_runs: record.short_runs,
         last_short_run: record.last_short_run_at,
         without_room: record.without_room,
+    }
+}
+
+fn task_set_view(record: &TaskSetRecord) -> TaskSetView {
+    TaskSetView {
+        deployment: deployment_view(&record.deployment),
+        computed_desired_count: record.deployment.desired_count,
+        status: record.status,
+        stability: record.stability,
     }
 }
 
