@@ -143,7 +143,29 @@ impl Model {
     pub fn read(folder: &Path) -> Result<Model> {
         let path = folder.join("service-2.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        serde_json::from_str(&text).with_context(|| path.display().to_string())
+        let mut model: Model =
+            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        model.add(&folder.join("additions.json"))?;
+        Ok(model)
+    }
+
+    /// Members that botocore's model lacks and Amazon's own programs send, if the file is there.
+    fn add(&mut self, path: &Path) -> Result<()> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let additions: BTreeMap<String, BTreeMap<String, MemberModel>> =
+            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        for (name, members) in additions {
+            let shape = self.shapes.get_mut(&name);
+            let shape = shape.with_context(|| format!("{}: no shape {name}", path.display()))?;
+            for (member, model) in members {
+                let known = shape.members.insert(member.clone(), model);
+                anyhow::ensure!(known.is_none(), "{name} has {member} by now");
+            }
+        }
+        Ok(())
     }
 
     /// The shapes that operations need, with all that these refer to.

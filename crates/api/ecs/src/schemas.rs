@@ -11381,6 +11381,11 @@ pub static REGISTER_CONTAINER_INSTANCE_REQUEST: Schema = Schema {
             traits: &Traits::NONE,
         },
         Member {
+            name: "clientToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
             name: "cluster",
             target: &prelude::STRING,
             traits: &Traits::NONE,

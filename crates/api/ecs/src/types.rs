@@ -2976,6 +2976,7 @@ wire::shape!(PutClusterCapacityProvidersResponse, schemas::PUT_CLUSTER_CAPACITY_
 #[derive(Clone, Default, PartialEq)]
 pub struct RegisterContainerInstanceRequest {
     pub attributes: Option<Vec<Attribute>>,
+    pub client_token: Option<String>,
     pub cluster: Option<String>,
     pub container_instance_arn: Option<String>,
     pub instance_identity_document: Option<String>,
@@ -2986,7 +2987,7 @@ pub struct RegisterContainerInstanceRequest {
     pub version_info: Option<VersionInfo>,
 }
 
-wire::shape!(RegisterContainerInstanceRequest, schemas::REGISTER_CONTAINER_INSTANCE_REQUEST, { 0 => attributes, 1 => cluster, 2 => container_instance_arn, 3 => instance_identity_document, 4 => instance_identity_document_signature, 5 => platform_devices, 6 => tags, 7 => total_resources, 8 => version_info });
+wire::shape!(RegisterContainerInstanceRequest, schemas::REGISTER_CONTAINER_INSTANCE_REQUEST, { 0 => attributes, 1 => client_token, 2 => cluster, 3 => container_instance_arn, 4 => instance_identity_document, 5 => instance_identity_document_signature, 6 => platform_devices, 7 => tags, 8 => total_resources, 9 => version_info });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct RegisterContainerInstanceResponse {

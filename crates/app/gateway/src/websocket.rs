@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use limits::{GATEWAY_SHUTDOWN_GRACE_SECONDS, WEBSOCKET_MESSAGE_BYTES};
+use limits::{GATEWAY_SHUTDOWN_GRACE_SECONDS, WEBSOCKET_MESSAGE_BYTES, WEBSOCKET_READ_BYTES};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role as SocketRole, WebSocketConfig};
@@ -147,7 +147,8 @@ impl Connection {
             };
             let config = WebSocketConfig::default()
                 .max_message_size(Some(WEBSOCKET_MESSAGE_BYTES))
-                .max_frame_size(Some(WEBSOCKET_MESSAGE_BYTES));
+                .max_frame_size(Some(WEBSOCKET_MESSAGE_BYTES))
+                .read_buffer_size(WEBSOCKET_READ_BYTES);
             let socket =
                 WebSocketStream::from_raw_socket(upgraded, SocketRole::Server, Some(config)).await;
             let handling = handler.open(request, socket);

@@ -23,6 +23,7 @@ use anyhow::Context;
 use clock::{Clock, UnixMillis};
 
 use checks::rest;
+pub use trace::Lines;
 use trace::Trace;
 use workload::{client::Client, definitions, operator};
 use world::World;
@@ -36,7 +37,7 @@ const RUN_MOST: Duration = Duration::from_secs(3 * 3600);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub seed: u64,
-    /// Of every line of the trace: equal for equal runs.
+    /// Of every line of the trace, unless those are only counted: equal for equal runs.
     pub hash: u64,
     pub line_count: u64,
     pub virtual_time: Duration,
@@ -46,8 +47,8 @@ pub struct Outcome {
     pub last_lines: Vec<String>,
 }
 
-/// Runs one seed to its end. With `prints`, every line of the trace goes to standard output.
-pub fn run(seed: u64, prints: bool) -> anyhow::Result<Outcome> {
+/// Runs one seed to its end.
+pub fn run(seed: u64, lines: Lines) -> anyhow::Result<Outcome> {
     let directory = scratch_directory().context("making the history's directory")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -57,7 +58,7 @@ pub fn run(seed: u64, prints: bool) -> anyhow::Result<Outcome> {
     let path = directory.path().to_owned();
     let outcome = runtime.block_on(async move {
         let clock = Clock::simulated(START, seed);
-        let trace = Trace::new(clock.clone(), prints);
+        let trace = Trace::new(clock.clone(), lines);
         let world = World::new(seed, clock.clone(), trace.clone(), path);
         trace.note(format_args!("seed {seed}: {:?}", world.profile));
         let run = tokio::select! {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Parser;
 use clock::Clock;
+use sim::Lines;
 
 /// Simulates whole clusters, one for each seed.
 #[derive(Parser)]
@@ -82,7 +83,12 @@ fn main() -> ExitCode {
 
 /// True if nothing was violated.
 fn run(seed: u64, arguments: &Arguments) -> bool {
-    let outcome = match sim::run(seed, arguments.trace) {
+    let lines = match (arguments.trace, arguments.twice || arguments.seed.is_some()) {
+        (true, _) => Lines::Printed,
+        (false, true) => Lines::Kept,
+        (false, false) => Lines::Counted,
+    };
+    let outcome = match sim::run(seed, lines) {
         Ok(outcome) => outcome,
         Err(error) => {
             println!("seed {seed} could not be run: {error:#}");
@@ -99,7 +105,7 @@ fn run(seed: u64, arguments: &Arguments) -> bool {
     }
     let mut wrong = outcome.violation;
     if arguments.twice && wrong.is_none() {
-        let again = sim::run(seed, false).map(|again| again.hash);
+        let again = sim::run(seed, Lines::Kept).map(|again| again.hash);
         if again.ok() != Some(outcome.hash) {
             wrong = Some("the second run is another one".into());
         }
@@ -109,13 +115,21 @@ fn run(seed: u64, arguments: &Arguments) -> bool {
     };
     println!("\nseed {seed} FAILED: {wrong}");
     if !arguments.trace {
-        outcome
-            .last_lines
-            .iter()
-            .for_each(|line| println!("  {line}"));
+        print_last_lines(seed, outcome.last_lines);
     }
     println!("again: cargo run --package sim --release -- --seed {seed} --trace\n");
     false
+}
+
+/// Those of the run, or of another one of the same seed if they were not kept.
+fn print_last_lines(seed: u64, mut lines: Vec<String>) {
+    if lines.is_empty() {
+        lines = match sim::run(seed, Lines::Kept) {
+            Ok(again) => again.last_lines,
+            Err(error) => vec![format!("could not be run again: {error:#}")],
+        };
+    }
+    lines.iter().for_each(|line| println!("  {line}"));
 }
 
 fn rate(done: usize, clock: &Clock) -> String {

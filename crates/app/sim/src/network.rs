@@ -15,7 +15,10 @@ use tokio::io::DuplexStream;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message as Frame, protocol::Role},
+    tungstenite::{
+        Message as Frame,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 use wire::{Caller, Error, Handle, Operation, Principal};
 
@@ -150,7 +153,7 @@ impl Network {
 }
 
 impl World {
-    /// One call over the network. A report of a node may arrive again, much later.
+    /// One call over the network. What a node reports may arrive again, much later.
     pub async fn call<O: Operation>(
         self: &Arc<Self>,
         caller: &Caller,
@@ -165,7 +168,7 @@ impl World {
             self.clock.sleep(PATIENCE).await;
             return Err(CallError::Unknown);
         }
-        if O::SCHEMA.name.starts_with("Submit") && network.repeats() {
+        if is_report(O::SCHEMA.name) && network.repeats() {
             self.repeat_later::<O>(caller.clone(), input.clone());
         }
         let Some(server) = self.server() else {
@@ -224,7 +227,7 @@ impl World {
         };
         admitted.map_err(CallError::Refused)?;
         let (near, far) = tokio::io::duplex(SOCKET_BYTES);
-        let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+        let far = WebSocketStream::from_raw_socket(far, Role::Server, Some(socket_config())).await;
         let (ecs, of_server) = (Arc::clone(&server.ecs), caller.clone());
         drop(server.clock.spawn("session", async move {
             let forever = std::future::pending();
@@ -233,7 +236,8 @@ impl World {
                 SessionKind::Tcs => ecs.serve_tcs(of_server, &query, far, forever).await,
             }
         }));
-        let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let near =
+            WebSocketStream::from_raw_socket(near, Role::Client, Some(socket_config())).await;
         let (to_agent, heard) = mpsc::unbounded_channel();
         let (say, from_agent) = mpsc::unbounded_channel();
         let wire = Wire {
@@ -250,6 +254,15 @@ impl World {
         drop(self.clock.spawn("wire", wire.run()));
         Ok(Session { heard, say })
     }
+}
+
+fn is_report(operation: &str) -> bool {
+    operation.starts_with("Submit") || operation == "RegisterContainerInstance"
+}
+
+fn socket_config() -> WebSocketConfig {
+    // So much is cleared before each read; messages are of a few hundred bytes.
+    WebSocketConfig::default().read_buffer_size(1024)
 }
 
 /// What lies between the two ends of a session.

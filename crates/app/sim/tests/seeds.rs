@@ -2,13 +2,15 @@
 
 use std::ops::RangeInclusive;
 
+use sim::Lines;
+
 const FIXED: RangeInclusive<u64> = 1..=8;
 const REPLAYED: [u64; 2] = [2, 5];
 /// One seed a line; what follows it says what it found.
 const ONCE_FAILED: &str = include_str!("../seeds.txt");
 
 fn check(seed: u64) -> u64 {
-    let outcome = sim::run(seed, false).expect("the world can be made");
+    let outcome = sim::run(seed, Lines::Kept).expect("the world can be made");
     if let Some(violation) = &outcome.violation {
         panic!(
             "seed {seed}: {violation}\n{}\nagain: cargo run --package sim -- --seed {seed} --trace",

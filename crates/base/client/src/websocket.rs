@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request};
-use limits::{CLIENT_CONNECT_TIMEOUT_SECONDS, WEBSOCKET_MESSAGE_BYTES};
+use limits::{CLIENT_CONNECT_TIMEOUT_SECONDS, WEBSOCKET_MESSAGE_BYTES, WEBSOCKET_READ_BYTES};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -39,7 +39,8 @@ impl Client {
         let stream = self.connect_stream().await?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(WEBSOCKET_MESSAGE_BYTES))
-            .max_frame_size(Some(WEBSOCKET_MESSAGE_BYTES));
+            .max_frame_size(Some(WEBSOCKET_MESSAGE_BYTES))
+            .read_buffer_size(WEBSOCKET_READ_BYTES);
         let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         // The handshake is one small round trip, so it gets as long as connecting.
         let after = Duration::from_secs(CLIENT_CONNECT_TIMEOUT_SECONDS);

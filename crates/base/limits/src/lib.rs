@@ -134,6 +134,8 @@ pub const CLIENT_RETRY_PAUSE_MAX_MILLISECONDS: u64 = 5_000;
 pub const CLIENT_RETRY_PAUSE_MILLISECONDS: u64 = 100;
 /// The largest message on a websocket, either way.
 pub const WEBSOCKET_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// What a websocket reads at once. So much is cleared before each read, and kept for each connection.
+pub const WEBSOCKET_READ_BYTES: usize = 8 * 1024;
 
 // gateway
 

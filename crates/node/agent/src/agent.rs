@@ -165,13 +165,11 @@ impl Agent {
             .read(|head| head.get::<NodeRecord>(NodeRecord::KEY))
             .head();
         let mut known_arn = stored.and_then(|record| record.container_instance_arn.clone());
+        // The same until there is an answer: a request whose answer was lost is not a second one.
+        let mut token = clock.uuid();
         loop {
-            let error = match self
-                .node
-                .api
-                .register(registration::request(&self.options, known_arn.clone()))
-                .await
-            {
+            let request = registration::request(&self.options, known_arn.clone(), token.clone());
+            let error = match self.node.api.register(request).await {
                 Ok(arn) => {
                     self.remember_registration(arn.clone()).await?;
                     tracing::info!(container_instance = arn, "registered");
@@ -191,6 +189,7 @@ impl Agent {
             } else if known_arn.take().is_none() {
                 return Err(error);
             } else {
+                token = clock.uuid();
                 tracing::warn!(%error, "the server does not take the old registration; registering anew");
             }
         }

@@ -43,11 +43,13 @@ const DOCKER_API_VERSIONS: [&str; 13] = [
 pub fn request(
     options: &Options,
     container_instance_arn: Option<String>,
+    client_token: String,
 ) -> RegisterContainerInstanceRequest {
     let resources = options.resources.unwrap_or_else(Resources::of_this_machine);
     RegisterContainerInstanceRequest {
         cluster: Some(options.cluster.clone()),
         container_instance_arn,
+        client_token: Some(client_token),
         attributes: Some(attributes(options.capacity, &options.attributes)),
         total_resources: Some(resources_of(
             resources.offered(options.capacity, options.overcommit),

@@ -8,7 +8,7 @@ use std::{
 
 use clock::UnixMillis;
 use history::{Entry, HistoryError, Order, Query};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use state::{Record, StateError, ciborium};
 use wire::Error;
 
@@ -170,9 +170,9 @@ struct Versioned<'a> {
 
 /// A task of any version that [`Record::upgrade`] knows the way from.
 #[derive(Deserialize)]
-struct Stored {
+struct Stored<T> {
     version: u32,
-    task: ciborium::Value,
+    task: T,
 }
 
 fn decode(payload: &[u8]) -> Result<TaskRecord, Error> {
@@ -180,15 +180,17 @@ fn decode(payload: &[u8]) -> Result<TaskRecord, Error> {
         tracing::error!(%reason, "an entry of the history cannot be read");
         Error::internal("An entry of the history cannot be read.")
     };
-    let stored: Stored =
+    let version: Stored<IgnoredAny> =
         ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
-    let value = if stored.version == TaskRecord::VERSION {
-        stored.task
-    } else {
-        TaskRecord::upgrade(stored.version, stored.task)
-            .map_err(|error| damaged(error.to_string()))?
-    };
-    value
+    if version.version == TaskRecord::VERSION {
+        let stored: Stored<TaskRecord> =
+            ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
+        return Ok(stored.task);
+    }
+    let stored: Stored<ciborium::Value> =
+        ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
+    TaskRecord::upgrade(stored.version, stored.task)
+        .map_err(|error| damaged(error.to_string()))?
         .deserialized()
         .map_err(|error| damaged(error.to_string()))
 }

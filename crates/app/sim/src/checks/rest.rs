@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api_ecs::types::{ContainerInstanceStatus, UpdateServiceRequest};
-use service_ecs::records::{DesiredStatus, TaskStatus};
+use service_ecs::records::{DesiredStatus, HealthStatus, TaskStatus};
 
 use crate::{
     chaos,
@@ -38,8 +38,10 @@ pub async fn come_to_rest(world: &Arc<World>, clients: &mut [Client]) {
     if !wait_for_rest(world, clients).await {
         return;
     }
-    check_nodes(world);
     stay_quiet(world).await;
+    if let Some(difference) = differing_nodes(world) {
+        world.trace.violated(format_args!("{difference}"));
+    }
     check_told(world, clients).await;
     check_asked(world);
     world.kill_server().await;
@@ -137,6 +139,8 @@ async fn wait_for_rest(world: &Arc<World>, clients: &mut [Client]) -> bool {
             waits.extend(unfinished(client).await);
         }
         waits.extend(restless_tasks(world));
+        // A report may still be on its way: one that was lost is made again.
+        waits.extend(differing_nodes(world));
         if waits.is_empty() {
             world.trace.note(format_args!("rest: all is as asked"));
             return true;
@@ -187,24 +191,28 @@ async fn unfinished(client: &mut Client) -> Vec<String> {
 fn restless_tasks(world: &World) -> Vec<String> {
     let tables = lock(&world.tables);
     let restless = tables.tasks().filter(|task| {
+        let is_checked = task.containers.iter().any(|each| each.has_health_check);
+        let is_health_known = !is_checked || task.health != HealthStatus::Unknown;
         let is_settled = task.last_status == TaskStatus::Stopped
             || (task.last_status == TaskStatus::Running
-                && task.desired_status == DesiredStatus::Running);
+                && task.desired_status == DesiredStatus::Running
+                && is_health_known);
         !is_settled
     });
     let restless = restless.map(|task| {
         format!(
-            "task {} is {} and shall be {}",
+            "task {} is {} ({}) and shall be {}",
             task.id,
             task.last_status.as_str(),
+            task.health.as_str(),
             task.desired_status.as_str()
         )
     });
     restless.collect()
 }
 
-/// The nodes run exactly what the tables say.
-fn check_nodes(world: &World) {
+/// The nodes run exactly what the tables say; else what differs.
+fn differing_nodes(world: &World) -> Option<String> {
     let tables = lock(&world.tables);
     let said: BTreeSet<String> = tables
         .tasks()
@@ -227,13 +235,11 @@ fn check_nodes(world: &World) {
         let running = held.tasks.iter().filter(|(_, task)| task.is_running());
         run.extend(running.map(|(arn, _)| format!("{arn} on {}", machine.id)));
     }
-    if said != run {
+    (said != run).then(|| {
         let only_said: Vec<_> = said.difference(&run).collect();
         let only_run: Vec<_> = run.difference(&said).collect();
-        world.trace.violated(format_args!(
-            "the tables say that {only_said:?} run, and only the nodes that {only_run:?} do"
-        ));
-    }
+        format!("the tables say that {only_said:?} run, and only the nodes that {only_run:?} do")
+    })
 }
 
 /// At rest the scheduler does nothing.

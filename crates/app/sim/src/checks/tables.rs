@@ -144,6 +144,9 @@ impl Check {
 
     fn note(&self, change: &Change, revision: u64) {
         let trace = &self.trace;
+        if !trace.is_read() {
+            return trace.note(format_args!(""));
+        }
         if let Some(task) = change.after::<TaskRecord>() {
             trace.note(format_args!(
                 "tables: {revision} task {} {} (desired {}){}",

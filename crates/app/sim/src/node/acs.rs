@@ -61,7 +61,7 @@ impl Acs {
             Err(_) => return End::Failed,
         };
         self.agent.machine.held().is_connected = true;
-        self.agent.note("connected");
+        self.agent.note(format_args!("connected"));
         loop {
             let patience = self.agent.machine.lot.duration(SILENCE, 2 * SILENCE);
             let heard = self
@@ -109,7 +109,7 @@ impl Acs {
         let timeline = manifest.timeline.unwrap_or_default();
         let mut held = self.agent.machine.held();
         if timeline <= held.timeline {
-            self.agent.note(&format!("manifest {timeline} is old"));
+            self.agent.note(format_args!("manifest {timeline} is old"));
             return;
         }
         held.timeline = timeline;
@@ -131,7 +131,7 @@ impl Acs {
             })
             .collect();
         let (wanted, asked) = (manifest.tasks.len(), stop_candidates.len());
-        self.agent.note(&format!(
+        self.agent.note(format_args!(
             "manifest {timeline} of {wanted}, asks about {asked}"
         ));
         if !stop_candidates.is_empty() {
@@ -172,7 +172,7 @@ impl Acs {
         let (stops, starts): (Vec<_>, Vec<_>) = payload.tasks.into_iter().partition(is_stop);
         for task in stops {
             let arn = task.arn.clone().unwrap_or_default();
-            self.agent.note(&format!("told to stop {arn}"));
+            self.agent.note(format_args!("told to stop {arn}"));
             if !self.stop(&arn) {
                 // It never came here, or is over: it is reported as stopped.
                 self.agent.machine.held().ended.remove(&arn);
@@ -182,7 +182,7 @@ impl Acs {
         }
         for task in starts {
             let arn = task.arn.clone().unwrap_or_default();
-            self.agent.note(&format!("told to run {arn}"));
+            self.agent.note(format_args!("told to run {arn}"));
             self.begin(arn, &task);
         }
         let ack = self.ack(payload.message_id);

@@ -48,7 +48,7 @@ pub fn start(world: &Arc<World>, machine: &Arc<Machine>) {
         machine: Arc::clone(machine),
         clock: world.clock.of_process(&process),
     };
-    agent.note("starts");
+    agent.note(format_args!("starts"));
     drop(agent.clock.clone().spawn("agent", agent.run()));
 }
 
@@ -72,19 +72,20 @@ impl Agent {
     /// The container instance's ARN, as soon as the server gives it.
     async fn register(&self) -> String {
         let mut pause = Duration::from_millis(250);
+        let known = self.machine.held().instance_arn.clone();
+        let token = format!("{:016x}", self.machine.lot.number());
+        let request = registration(&self.machine, known, token);
         loop {
-            let known = self.machine.held().instance_arn.clone();
-            let request = registration(&self.machine, known);
             let caller = server::node(&self.machine.id);
             let answer = self
                 .world
-                .call::<op::RegisterContainerInstance>(&caller, request)
+                .call::<op::RegisterContainerInstance>(&caller, request.clone())
                 .await;
             match answer {
                 Ok(answer) => {
                     let instance = answer.container_instance.unwrap_or_default();
                     let arn = instance.container_instance_arn.unwrap_or_default();
-                    self.note(&format!("is {arn}"));
+                    self.note(format_args!("is {arn}"));
                     self.machine.held().instance_arn = Some(arn.clone());
                     return arn;
                 }
@@ -110,7 +111,7 @@ impl Agent {
         loop {
             let end = acs.serve().await;
             self.machine.held().is_connected = false;
-            self.note(&format!("ACS ended: {end:?}"));
+            self.note(format_args!("ACS ended: {end:?}"));
             match end {
                 End::Normal => pause = Duration::from_millis(250),
                 End::Failed => pause = (pause * 2).min(RECONNECT_MOST),
@@ -122,7 +123,7 @@ impl Agent {
         }
     }
 
-    pub fn note(&self, what: &str) {
+    pub fn note(&self, what: std::fmt::Arguments<'_>) {
         self.world
             .trace
             .note(format_args!("{}: {what}", self.machine.id));
@@ -132,6 +133,7 @@ impl Agent {
 fn registration(
     machine: &Machine,
     container_instance_arn: Option<String>,
+    client_token: String,
 ) -> RegisterContainerInstanceRequest {
     let offer = &machine.offer;
     let integer = |name: &str, value: i32| Resource {
@@ -166,6 +168,7 @@ fn registration(
     RegisterContainerInstanceRequest {
         cluster: (!offer.is_serverless).then(|| "default".to_owned()),
         container_instance_arn,
+        client_token: Some(client_token),
         total_resources: Some(vec![
             integer("CPU", offer.cpu_units),
             integer("MEMORY", offer.memory_mib),

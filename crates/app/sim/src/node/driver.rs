@@ -100,12 +100,12 @@ async fn tell(agent: &Agent, arn: &str, task: &Task) {
             .await;
         match answer {
             Ok(_) => {
-                agent.note(&format!("{arn} is {status}"));
+                agent.note(format_args!("{arn} is {status}"));
                 return;
             }
             // The server does not want to hear of it any more.
             Err(CallError::Refused(error)) => {
-                agent.note(&format!(
+                agent.note(format_args!(
                     "{arn} is {status}: {} {}",
                     error.code, error.message
                 ));

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use api_ecs::{
     errors,
     operations::RegisterContainerInstance,
@@ -7,7 +9,7 @@ use api_ecs::{
 };
 use clock::UnixMillis;
 use ecs_rules::node::{self, Capacity as AskedCapacity, Offer};
-use state::{Record, Tx};
+use state::{Head, Record, Tx};
 use wire::{Access, Caller, Error, Handle, Principal};
 
 use super::container_instances;
@@ -15,6 +17,7 @@ use crate::{
     Ecs,
     access::{cluster_of, in_cluster, scope_of},
     answer::Refusal,
+    client_token::{self, Seen},
     lookup,
     records::{
         AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
@@ -24,6 +27,8 @@ use crate::{
 
 /// The attribute that the server adds, unless the node says where it stands.
 const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
+/// A registration is the same one by its token alone.
+const ANY_REQUEST: &str = "";
 
 // coverage: RegisterContainerInstance ignores instanceIdentityDocument: a node proves who it is by its key
 // coverage: RegisterContainerInstance ignores instanceIdentityDocumentSignature: a node proves who it is by its key
@@ -61,12 +66,21 @@ impl Handle<RegisterContainerInstance> for Ecs {
                 caller.arn()
             )));
         };
+        let token = client_token::of_request(input.client_token.as_deref())?.map(str::to_owned);
         let tags = tags::parse(input.tags.take())?;
         let offer = node::offer(&input)?;
         let known_arn = input.container_instance_arn.filter(|arn| !arn.is_empty());
         let now = self.clock.now();
+        let (account, region) = (&caller.account, &caller.region);
+        let scope = format!("{account}/{region}/RegisterContainerInstance/{node_id}");
+        let fields = [ContainerInstanceField::TAGS];
         let instance = self
             .transact(|tx| {
+                if let Some(token) = &token
+                    && let Some(made) = made_before(tx, &scope, token, now)
+                {
+                    return Ok(container_instances::render(tx, &made, &fields));
+                }
                 let cluster = match offer.capacity {
                     AskedCapacity::Serverless => String::new(),
                     AskedCapacity::ContainerInstance => {
@@ -87,8 +101,10 @@ impl Handle<RegisterContainerInstance> for Ecs {
                 if known_arn.is_none() || !tags.is_empty() {
                     record.tags = tags;
                 }
-                let rendered =
-                    container_instances::render(tx, &record, &[ContainerInstanceField::TAGS]);
+                if let Some(token) = &token {
+                    client_token::keep(tx, &scope, token, ANY_REQUEST, vec![record.key()], now);
+                }
+                let rendered = container_instances::render(tx, &record, &fields);
                 tx.put(record);
                 Ok(rendered)
             })
@@ -135,6 +151,20 @@ impl Ecs {
             deregistered_at: None,
             version: 0,
         }
+    }
+}
+
+/// What the same registration made. It may arrive again, long after, when the node has registered anew or was
+/// deregistered: then it must change nothing.
+fn made_before(
+    head: &Head,
+    scope: &str,
+    token: &str,
+    now: UnixMillis,
+) -> Option<Arc<ContainerInstanceRecord>> {
+    match client_token::look(head, scope, token, ANY_REQUEST, now) {
+        Seen::Same(keys) => head.get::<ContainerInstanceRecord>(keys.first()?),
+        Seen::Never | Seen::Other(_) => None,
     }
 }
 

@@ -141,6 +141,40 @@ async fn a_node_that_comes_back_is_the_same_instance() {
 }
 
 #[tokio::test]
+async fn a_registration_that_arrives_twice_is_one() {
+    let world = World::new().await;
+    let with_token = |token: &str| RegisterContainerInstanceRequest {
+        client_token: Some(token.into()),
+        ..registration("default", "container-instance", 2048, 3900)
+    };
+    let first = world.register("n1", with_token("a")).await;
+    assert_eq!(world.register("n1", with_token("a")).await, first);
+    assert_eq!(listed(&world, None).await, std::slice::from_ref(&first));
+    // Without its state the node registers anew; the first request, late, does not take that back.
+    let second = world.register("n1", with_token("b")).await;
+    assert_ne!(second, first);
+    assert_eq!(world.register("n1", with_token("a")).await, first);
+    assert_eq!(listed(&world, None).await, std::slice::from_ref(&second));
+    // Nor does a late one bring back what was deregistered.
+    let mut again = with_token("c");
+    again.container_instance_arn = Some(second.clone());
+    assert_eq!(world.register("n1", again.clone()).await, second);
+    let request = DeregisterContainerInstanceRequest {
+        container_instance: Some(second.clone()),
+        ..DeregisterContainerInstanceRequest::default()
+    };
+    world
+        .call::<op::DeregisterContainerInstance>(request)
+        .await
+        .unwrap();
+    assert_eq!(world.register("n1", again).await, second);
+    assert!(listed(&world, None).await.is_empty());
+    // Tokens of one node mean nothing to another.
+    let other = world.register("n2", with_token("a")).await;
+    assert_eq!(listed(&world, None).await, [other]);
+}
+
+#[tokio::test]
 async fn serverless_capacity_is_hidden_from_users() {
     let world = World::new().await;
     let arn = world.serverless_node("s1", 8192, 16384).await;
