@@ -138,3 +138,35 @@ def test_blue_green_waits_for_an_answer(world, ecs):
     assert wait_over(ecs, "colours")["status"] == "SUCCESSFUL"
     assert {task["taskDefinitionArn"] for task in world.service_tasks("colours")} == {green}
     world.delete_service("colours")
+
+
+def test_traffic_goes_over_in_steps(world, ecs):
+    """LINEAR with a pause before every step; the weights are what a load balancer would follow."""
+    hooks = [{"targetType": "PAUSE", "lifecycleStages": ["PRODUCTION_TRAFFIC_SHIFT"]}]
+    world.create_service("steps", world.register("steps", {}), 1)
+    world.wait_stable("steps")
+    ecs.update_service(
+        service="steps", taskDefinition=world.register("steps", {"environment": [{"name": "GREETING", "value": "new"}]}),
+        deploymentConfiguration={
+            "strategy": "LINEAR",
+            "linearConfiguration": {"stepPercent": 50.0, "stepBakeTimeInMinutes": 0},
+            "lifecycleHooks": hooks,
+        },
+    )
+    seen = []
+    for expected in (0.0, 50.0):
+        def waiting():
+            deployment = newest(ecs, "steps")
+            open_hooks = [hook for hook in deployment["lifecycleHookDetails"] if hook["status"] == "AWAITING_ACTION"]
+            weight = deployment["targetServiceRevision"]["requestedProductionTrafficWeight"]
+            return open_hooks and weight == expected and (deployment, open_hooks[0])
+
+        deployment, hook = wait_until(waiting, 60, f"the pause at {expected} %")
+        target, [source] = deployment["targetServiceRevision"], deployment["sourceServiceRevisions"]
+        assert target["requestedProductionTrafficWeight"] + source["requestedProductionTrafficWeight"] == 100.0
+        assert (target["runningTaskCount"], source["runningTaskCount"]) == (1, 1), "both sides run"
+        seen.append(target["requestedProductionTrafficWeight"])
+        ecs.continue_service_deployment(serviceDeploymentArn=deployment["serviceDeploymentArn"], hookId=hook["hookId"])
+    assert wait_over(ecs, "steps")["status"] == "SUCCESSFUL"
+    assert seen == [0.0, 50.0]
+    world.delete_service("steps")

@@ -62,7 +62,8 @@ pub fn deployment_configuration(
     if let Some(criteria) = asked.early_success_criteria {
         result.early_success_criteria = Some(criteria);
     }
-    check_by_strategy(&mut result)?;
+    fill_by_strategy(&mut result);
+    check_by_strategy(&result)?;
     Ok(result)
 }
 
@@ -129,12 +130,9 @@ fn forget_of_strategy(result: &mut DeploymentConfiguration) {
 
 fn checked_strategy(asked: DeploymentStrategy) -> Result<DeploymentStrategy, Refusal> {
     match asked.as_str() {
-        "ROLLING" | "BLUE_GREEN" => Ok(asked),
-        // AWS asks for a load balancer or Service Connect: without one there is no traffic to shift by and by.
-        other @ ("LINEAR" | "CANARY") => Err(Refusal::unsupported_field(
-            &format!("deploymentConfiguration.strategy {other}"),
-            "it needs a load balancer or Service Connect",
-        )),
+        // AWS asks for a load balancer or Service Connect with LINEAR and CANARY. Here the weights are written down also
+        // without one, for whoever follows them.
+        "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY" => Ok(asked),
         _ => Err(Refusal::invalid_parameter(
             "Invalid deployment strategy. Valid values are ROLLING, BLUE_GREEN, LINEAR and CANARY.",
         )),
@@ -279,8 +277,29 @@ fn check_hook(hook: &DeploymentLifecycleHook) -> Result<(), Refusal> {
     }
 }
 
+/// The steps of a strategy that shifts traffic by and by, where the request leaves them open.
+fn fill_by_strategy(result: &mut DeploymentConfiguration) {
+    match strategy(result) {
+        "LINEAR" => {
+            let linear = result.linear_configuration.get_or_insert_default();
+            linear.step_percent.get_or_insert(LINEAR_STEP_PERCENT);
+            linear
+                .step_bake_time_in_minutes
+                .get_or_insert(LINEAR_BAKE_MINUTES);
+        }
+        "CANARY" => {
+            let canary = result.canary_configuration.get_or_insert_default();
+            canary.canary_percent.get_or_insert(CANARY_PERCENT);
+            canary
+                .canary_bake_time_in_minutes
+                .get_or_insert(CANARY_BAKE_MINUTES);
+        }
+        _ => {}
+    }
+}
+
 /// What goes with one strategy only.
-fn check_by_strategy(result: &mut DeploymentConfiguration) -> Result<(), Refusal> {
+fn check_by_strategy(result: &DeploymentConfiguration) -> Result<(), Refusal> {
     let strategy = strategy(result).to_owned();
     let is_rolling = strategy == "ROLLING";
     if is_rolling && result.lifecycle_hooks.iter().flatten().count() > 0 {
@@ -443,11 +462,46 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_balancer_or_functions_is_refused_by_name() {
-        for strategy in [DeploymentStrategy::LINEAR, DeploymentStrategy::CANARY] {
-            let refused = asked(|asked| asked.strategy = Some(strategy)).unwrap_err();
-            assert!(refused.contains("load balancer"), "{refused}");
+    fn steps_have_defaults_and_bounds() {
+        let whole = |change: &dyn Fn(&mut DeploymentConfiguration)| {
+            let mut asked = DeploymentConfiguration::default();
+            change(&mut asked);
+            deployment_configuration(None, Some(asked))
+        };
+        let linear = whole(&|asked| asked.strategy = Some(DeploymentStrategy::LINEAR)).unwrap();
+        let steps = linear.linear_configuration.clone().unwrap();
+        assert_eq!(steps.step_percent, Some(10.0));
+        assert_eq!(steps.step_bake_time_in_minutes, Some(6));
+        let canary = whole(&|asked| asked.strategy = Some(DeploymentStrategy::CANARY)).unwrap();
+        let steps = canary.canary_configuration.clone().unwrap();
+        assert_eq!(steps.canary_percent, Some(5.0));
+        assert_eq!(steps.canary_bake_time_in_minutes, Some(10));
+        // Another strategy forgets the steps of the one before.
+        let rolling = DeploymentConfiguration {
+            strategy: Some(DeploymentStrategy::ROLLING),
+            ..DeploymentConfiguration::default()
+        };
+        let rolling = deployment_configuration(Some(&canary), Some(rolling)).unwrap();
+        assert_eq!(rolling.canary_configuration, None);
+        for percent in [2.9, 100.1, 3.05] {
+            let refused = whole(&|asked| {
+                asked.strategy = Some(DeploymentStrategy::LINEAR);
+                asked.linear_configuration = Some(LinearConfiguration {
+                    step_percent: Some(percent),
+                    step_bake_time_in_minutes: None,
+                });
+            });
+            assert!(refused.is_err(), "{percent}");
         }
+        let misplaced = whole(&|asked| {
+            asked.strategy = Some(DeploymentStrategy::LINEAR);
+            asked.canary_configuration = Some(CanaryConfiguration::default());
+        });
+        assert!(misplaced.is_err());
+    }
+
+    #[test]
+    fn what_needs_functions_is_refused_by_name() {
         let hook = DeploymentLifecycleHook {
             hook_target_arn: Some("arn:aws:lambda:us-east-1:123456789012:function:x".into()),
             lifecycle_stages: Some(vec![DeploymentLifecycleHookStage::POST_SCALE_UP]),

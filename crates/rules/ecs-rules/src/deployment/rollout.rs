@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Wait,
-    stages::{Stage, StageStep, StagesView},
+    stages::{HookView, Stage, StageStep, StagesView},
 };
 
 /// Failures that the breaker tolerates at least and at most, where the threshold is a bounded percentage.
@@ -148,12 +148,10 @@ impl RolloutView {
     /// What it waits for until then.
     pub(super) fn wait(&self, until: UnixMillis) -> Wait {
         match &self.stages {
-            Some(stages) if !stages.hooks.is_empty() && stages.stage != Stage::BakeTime => {
-                Wait::Hooks {
-                    stage: stages.stage,
-                    expires: until,
-                }
-            }
+            Some(stages) if stages.hooks.iter().any(HookView::is_open) => Wait::Hooks {
+                stage: stages.stage,
+                expires: until,
+            },
             Some(stages) if stages.stage == Stage::ProductionTrafficShift => {
                 Wait::Traffic { until }
             }

@@ -332,6 +332,74 @@ fn traffic_goes_over_by_its_strategy() {
 }
 
 #[test]
+fn every_step_of_traffic_has_its_hooks() {
+    let shift = Shift::Linear {
+        step_permille: 500,
+        bake: MINUTE,
+    };
+    let mut view = stages(Stage::ProductionTrafficShift, shift);
+    view.has_hooks = true;
+    let facts = Facts {
+        settled: true,
+        healthy: 1,
+        desired: 1,
+        old: 1,
+    };
+    let step = |view: &StagesView, now: i64| super::stages::step(view, facts, UnixMillis(now)).0;
+    let answered = HookView {
+        id: "ecs-pause-1".into(),
+        status: HookStatus::Succeeded,
+        expires: UnixMillis(0),
+        timeout_action: HookAction::Rollback,
+    };
+    assert_eq!(step(&view, 0), StageStep::OpenHooks);
+    view.hooks.push(answered.clone());
+    assert_eq!(step(&view, 0), StageStep::ShiftProduction { permille: 500 });
+    // The step is watched, then the hooks of the next one are asked.
+    view.production_permille = 500;
+    view.shifted = Some(UnixMillis(0));
+    view.hooks.clear();
+    assert_eq!(step(&view, 59_999), StageStep::Wait);
+    assert_eq!(step(&view, 60_000), StageStep::OpenHooks);
+    view.hooks.push(answered);
+    assert_eq!(
+        step(&view, 60_000),
+        StageStep::ShiftProduction { permille: 1_000 }
+    );
+    view.production_permille = 1_000;
+    view.hooks.clear();
+    assert_eq!(
+        step(&view, 60_000),
+        StageStep::Enter(Stage::PostProductionTrafficShift)
+    );
+}
+
+proptest! {
+    /// Whatever the steps, weights only grow, each but the last is watched, and all of the traffic goes over.
+    #[test]
+    fn weights_only_grow(
+        is_linear in any::<bool>(),
+        permille in 0..1_000i32,
+        minutes in 0..1_440u32,
+    ) {
+        let bake = MINUTE * minutes;
+        let shift = match is_linear {
+            true => Shift::Linear { step_permille: permille.max(30), bake },
+            false => Shift::Canary { permille, bake },
+        };
+        let told = weights(shift);
+        prop_assert_eq!(told.last().unwrap().1, 1_000);
+        for pair in told.windows(2) {
+            prop_assert!(pair[0].1 < pair[1].1);
+            prop_assert_eq!(pair[1].0 - pair[0].0, i64::from(minutes));
+        }
+        if !is_linear {
+            prop_assert!(told.len() <= 2);
+        }
+    }
+}
+
+#[test]
 fn a_hook_holds_its_stage_until_it_is_answered() {
     let mut service = view(1, 100, 200);
     let mut held = stages(Stage::PreScaleUp, Shift::AllAtOnce);

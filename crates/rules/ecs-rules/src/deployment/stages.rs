@@ -60,7 +60,7 @@ pub struct StagesView {
     pub test_permille: i32,
     /// Whether hooks are configured for the stage that it is in.
     pub has_hooks: bool,
-    /// Those of the stage that it is in.
+    /// Those of the stage that it is in; of PRODUCTION_TRAFFIC_SHIFT, of the step that comes next.
     pub hooks: Vec<HookView>,
 }
 
@@ -183,6 +183,9 @@ pub(super) fn step(
     facts: Facts,
     now: UnixMillis,
 ) -> (StageStep, Option<UnixMillis>) {
+    if let Some(decided) = step_before_hooks(view, now) {
+        return decided;
+    }
     if let Some(decided) = step_of_hooks(view, now) {
         return decided;
     }
@@ -199,7 +202,7 @@ pub(super) fn step(
         Stage::TestTrafficShift if view.test_permille < WHOLE_PERMILLE => {
             (StageStep::ShiftTest, None)
         }
-        Stage::ProductionTrafficShift => step_of_traffic(view, now),
+        Stage::ProductionTrafficShift => (step_of_traffic(view), None),
         Stage::BakeTime => after(view.entered, view.bake),
         Stage::CleanUp if facts.settled => (StageStep::Done, None),
         Stage::CleanUp => (StageStep::Wait, None),
@@ -235,7 +238,7 @@ fn step_of_hooks(view: &StagesView, now: UnixMillis) -> Option<(StageStep, Optio
 }
 
 impl HookView {
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(
             self.status,
             HookStatus::AwaitingAction | HookStatus::InProgress
@@ -243,24 +246,43 @@ impl HookView {
     }
 }
 
-fn step_of_traffic(view: &StagesView, now: UnixMillis) -> (StageStep, Option<UnixMillis>) {
+/// Every step of production traffic has its hooks: they begin when the step before was watched for long enough. After
+/// the last step there is nothing to ask.
+fn step_before_hooks(
+    view: &StagesView,
+    now: UnixMillis,
+) -> Option<(StageStep, Option<UnixMillis>)> {
+    if view.stage != Stage::ProductionTrafficShift {
+        return None;
+    }
     let present = view.production_permille;
     if present >= WHOLE_PERMILLE {
-        return (enter_next(view.stage), None);
+        return Some((enter_next(view.stage), None));
     }
-    let (next, bake) = match view.shift {
-        Shift::AllAtOnce => (WHOLE_PERMILLE, Duration::ZERO),
-        Shift::Linear {
-            step_permille,
-            bake,
-        } => (present + step_permille.max(1), bake),
-        Shift::Canary { permille, bake } if present == 0 => (permille, bake),
-        Shift::Canary { bake, .. } => (WHOLE_PERMILLE, bake),
+    let end = view.shifted.filter(|_| present > 0)? + view.shift.bake();
+    (now < end).then_some((StageStep::Wait, Some(end)))
+}
+
+fn step_of_traffic(view: &StagesView) -> StageStep {
+    let present = view.production_permille;
+    let next = match view.shift {
+        Shift::AllAtOnce => WHOLE_PERMILLE,
+        Shift::Linear { step_permille, .. } => present + step_permille.max(1),
+        // A canary of nothing would be one for ever.
+        Shift::Canary { permille, .. } if present == 0 => permille.max(1),
+        Shift::Canary { .. } => WHOLE_PERMILLE,
     };
-    let permille = next.min(WHOLE_PERMILLE);
-    // The first step waits for nothing.
-    match view.shifted.filter(|_| present > 0) {
-        Some(since) if now < since + bake => (StageStep::Wait, Some(since + bake)),
-        _ => (StageStep::ShiftProduction { permille }, None),
+    StageStep::ShiftProduction {
+        permille: next.min(WHOLE_PERMILLE),
+    }
+}
+
+impl Shift {
+    /// How long a step is watched before the next.
+    fn bake(self) -> Duration {
+        match self {
+            Self::AllAtOnce => Duration::ZERO,
+            Self::Linear { bake, .. } | Self::Canary { bake, .. } => bake,
+        }
     }
 }

@@ -141,6 +141,9 @@ pub struct HookRecord {
     /// `ecs-pause-` and 43 characters.
     pub id: String,
     pub stage: Stage,
+    /// The share of production traffic that the target had when it began: every step of it has its own hooks.
+    #[serde(default)]
+    pub production_permille: i32,
     pub status: HookStatus,
     pub expires_at: UnixMillis,
     pub timeout_action: HookAction,

@@ -7,6 +7,7 @@ mod nodes;
 mod protection;
 mod requests;
 mod task_sets;
+mod traffic;
 
 use std::{collections::BTreeMap, time::Duration};
 

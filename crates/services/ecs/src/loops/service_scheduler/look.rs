@@ -8,7 +8,7 @@ use ecs_rules::{
     deployment::{
         DeploymentView, Plan, ServiceView, TaskView, Wait, is_impaired, plan, proven_at,
         rollout::{AlarmsView, BreakerView, EarlySuccess, RolloutView, breaker_threshold},
-        stages::{HookView, StagesView},
+        stages::{HookView, Shift, StagesView},
     },
     deployment_configuration::{MAXIMUM_PERCENT, MINIMUM_HEALTHY_PERCENT, shift},
     task_set::{self, TaskSetView, TaskSetsPlan, TaskSetsView},
@@ -21,7 +21,7 @@ use crate::{
     records::{
         AlarmStateRecord, ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord,
         DesiredStatus, HealthStatus, RolloutState, RolloutStatus, ServiceRecord, ServiceStatus,
-        StageState, TaskRecord, TaskSetRecord, TaskStatus,
+        Stage, StageState, TaskRecord, TaskSetRecord, TaskStatus,
     },
     service_events::REPEAT_AFTER,
 };
@@ -157,7 +157,7 @@ fn rollout(head: &Head, service: &ServiceRecord) -> Option<RolloutView> {
         stages: record
             .stages
             .as_ref()
-            .map(|state| stages(configuration, state)),
+            .map(|state| stages(configuration, state, !record.sources.is_empty())),
     })
 }
 
@@ -171,11 +171,23 @@ fn in_alarm(head: &Head, service: &ServiceRecord, alarms: &DeploymentAlarms) -> 
     names.filter(is_in_alarm).cloned().collect()
 }
 
-fn stages(configuration: &DeploymentConfiguration, state: &StageState) -> StagesView {
+fn stages(
+    configuration: &DeploymentConfiguration,
+    state: &StageState,
+    has_source: bool,
+) -> StagesView {
     let mut hooks = configuration.lifecycle_hooks.iter().flatten();
-    let own = state.hooks.iter().filter(|hook| hook.stage == state.stage);
+    let is_by_step = state.stage == Stage::ProductionTrafficShift;
+    let own = state.hooks.iter().filter(|hook| {
+        hook.stage == state.stage
+            && (!is_by_step || hook.production_permille == state.production_permille)
+    });
     StagesView {
-        shift: shift(configuration),
+        // Where nothing ran before there is no traffic to take over by and by.
+        shift: match has_source {
+            true => shift(configuration),
+            false => Shift::AllAtOnce,
+        },
         bake: minutes(configuration.bake_time_in_minutes),
         stage: state.stage,
         entered: state.entered_at,

@@ -251,10 +251,10 @@ fn change_stage(
             stages.entered_at = now;
         }
         StageStep::OpenHooks => {
-            let stage = stages.stage;
+            let (stage, permille) = (stages.stage, stages.production_permille);
             let own = hooks.iter().flatten();
             let own = own.filter(|hook| is_of_stage(hook, stage));
-            let opened = own.map(|hook| open(ecs, hook, stage, now));
+            let opened = own.map(|hook| open(ecs, hook, stage, permille, now));
             stages.hooks.extend(opened.collect::<Vec<_>>());
         }
         StageStep::TimeOut { hook } => {
@@ -277,7 +277,13 @@ pub(super) fn is_of_stage(hook: &DeploymentLifecycleHook, stage: Stage) -> bool 
     stages.any(|of| of.as_str() == stage.as_str())
 }
 
-fn open(ecs: &Ecs, hook: &DeploymentLifecycleHook, stage: Stage, now: UnixMillis) -> HookRecord {
+fn open(
+    ecs: &Ecs,
+    hook: &DeploymentLifecycleHook,
+    stage: Stage,
+    production_permille: i32,
+    now: UnixMillis,
+) -> HookRecord {
     let timeout = hook.timeout_configuration.as_ref();
     let minutes = timeout.and_then(|timeout| timeout.timeout_in_minutes);
     let minutes = u64::try_from(minutes.unwrap_or(HOOK_MINUTES)).unwrap_or(0);
@@ -285,6 +291,7 @@ fn open(ecs: &Ecs, hook: &DeploymentLifecycleHook, stage: Stage, now: UnixMillis
     HookRecord {
         id: names::pause_hook_id(&ecs.clock),
         stage,
+        production_permille,
         status: HookStatus::AwaitingAction,
         expires_at: now + Duration::from_secs(minutes * 60),
         timeout_action: match action {

@@ -23,12 +23,12 @@ async fn listed(world: &World, name: &str) -> Vec<ServiceDeploymentBrief> {
 }
 
 /// The newest, whole.
-async fn newest(world: &World, name: &str) -> ServiceDeployment {
+pub(super) async fn newest(world: &World, name: &str) -> ServiceDeployment {
     let arn = listed(world, name).await.remove(0).service_deployment_arn;
     described(world, arn.unwrap()).await
 }
 
-async fn described(world: &World, arn: String) -> ServiceDeployment {
+pub(super) async fn described(world: &World, arn: String) -> ServiceDeployment {
     let request = DescribeServiceDeploymentsRequest {
         service_deployment_arns: Some(vec![arn]),
     };
@@ -44,7 +44,7 @@ async fn revision(world: &World, arn: &str) -> ServiceRevision {
     answer.unwrap().service_revisions.unwrap().remove(0)
 }
 
-fn status(deployment: &ServiceDeployment) -> &str {
+pub(super) fn status(deployment: &ServiceDeployment) -> &str {
     deployment.status.as_ref().unwrap().as_str()
 }
 
@@ -68,7 +68,11 @@ fn with_breaker(rollback: bool) -> DeploymentConfiguration {
 }
 
 /// A service that runs, and a definition that it shall run next.
-async fn running(name: &str, desired: i32, configuration: DeploymentConfiguration) -> Cluster {
+pub(super) async fn running(
+    name: &str,
+    desired: i32,
+    configuration: DeploymentConfiguration,
+) -> Cluster {
     let mut cluster = Cluster::new().await;
     let request = CreateServiceRequest {
         deployment_configuration: Some(configuration),
@@ -82,7 +86,7 @@ async fn running(name: &str, desired: i32, configuration: DeploymentConfiguratio
     cluster
 }
 
-async fn deploy(cluster: &Cluster, name: &str) -> String {
+pub(super) async fn deploy(cluster: &Cluster, name: &str) -> String {
     let request = UpdateServiceRequest {
         task_definition: Some(cluster.definition.clone()),
         ..of(name)
@@ -91,7 +95,7 @@ async fn deploy(cluster: &Cluster, name: &str) -> String {
     answer.current_service_deployment.unwrap()
 }
 
-async fn stop(world: &World, arn: &str, how: Option<&str>) -> Result<(), wire::Error> {
+pub(super) async fn stop(world: &World, arn: &str, how: Option<&str>) -> Result<(), wire::Error> {
     let request = StopServiceDeploymentRequest {
         service_deployment_arn: Some(arn.into()),
         stop_type: how.map(Into::into),

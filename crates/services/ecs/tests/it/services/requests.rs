@@ -104,17 +104,6 @@ async fn requests_are_checked() {
             "ClientException",
             "Gantry does not support enableExecuteCommand yet",
         ),
-        (
-            CreateServiceRequest {
-                deployment_configuration: Some(DeploymentConfiguration {
-                    strategy: Some(DeploymentStrategy::CANARY),
-                    ..DeploymentConfiguration::default()
-                }),
-                ..good()
-            },
-            "ClientException",
-            "Gantry does not support deploymentConfiguration.strategy CANARY yet",
-        ),
     ];
     for (request, code, message) in cases {
         let got = refused(world.call::<op::CreateService>(request).await);
