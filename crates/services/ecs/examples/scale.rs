@@ -195,8 +195,8 @@ impl World {
         };
         let answer = self.call::<op::RunTask>(request).await?;
         let failures = answer.failures.unwrap_or_default();
-        if !failures.is_empty() {
-            return Err(format!("no room: {failures:?}").into());
+        if let Some(failure) = failures.first() {
+            return Err(format!("no room: {} times like {failure:?}", failures.len()).into());
         }
         let tasks = answer.tasks.unwrap_or_default().into_iter();
         Ok(tasks.filter_map(|task| task.task_arn).collect())
@@ -331,6 +331,7 @@ fn node(number: usize) -> ContainerInstanceRecord {
             attribute(&name, None)
         })
         .collect();
+    attributes.push(attribute("com.amazonaws.ecs.capability.ecr-auth", None));
     attributes.push(attribute("ecs.os-type", Some("linux")));
     attributes.push(attribute("ecs.cpu-architecture", Some("x86_64")));
     attributes.push(attribute("ecs.instance-type", Some("m5.24xlarge")));

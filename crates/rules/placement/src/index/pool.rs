@@ -14,6 +14,8 @@ pub(super) type Slot = u32;
 /// Groups on at most this many nodes are reckoned with when a question is answered; larger ones have questions of their
 /// own, which keep the group's tasks in the order.
 const SMALL_GROUP_NODES: usize = 64;
+/// Reckoning with a group on up to this part of the nodes (a half) still costs less than looking at every node.
+const RECKONED_PART: usize = 2;
 
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -130,10 +132,20 @@ impl Pool {
             .questions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let group = self.nodes.group(&need.group);
-        let is_large = group.is_some_and(|nodes| nodes.len() > SMALL_GROUP_NODES);
         let nodes = &self.nodes;
-        match questions.find(need, strategies, is_large, nodes.slots.len()) {
+        let group_nodes = nodes.group(&need.group).map_or(0, BTreeMap::len);
+        let is_large = group_nodes > SMALL_GROUP_NODES;
+        // Of many large groups not each can be kept: they are reckoned with as small ones are.
+        let can_reckon = group_nodes <= nodes.len() / RECKONED_PART;
+        if is_large {
+            let otherwise = if can_reckon { group_nodes } else { nodes.len() };
+            if let Some(question) = questions.find(need, strategies, true, nodes.len(), otherwise) {
+                return question.answer(nodes, need, draw);
+            }
+        }
+        let shared = (!is_large || can_reckon)
+            .then(|| questions.find(need, strategies, false, nodes.len(), nodes.len()));
+        match shared.flatten() {
             Some(question) => question.answer(nodes, need, draw),
             None => scan(self, need, strategies, draw),
         }

@@ -27,8 +27,9 @@ const MOST_QUESTIONS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     known: Vec<Question>,
-    /// Hashes of those that were asked once: only what is asked again is worth keeping.
-    heard: VecDeque<u64>,
+    /// Those that were answered without being kept, by hash, with the nodes that were looked at for them: only what costs
+    /// more than keeping it is kept.
+    heard: VecDeque<(u64, usize)>,
     asked: u64,
 }
 
@@ -94,13 +95,14 @@ struct Values {
 }
 
 impl Questions {
-    /// The question, unless looking at every node is better.
+    /// The question, unless answering it otherwise is better, which looks at `otherwise` nodes.
     pub fn find(
         &mut self,
         need: &Need,
         strategies: &[Strategy],
         is_large_group: bool,
         nodes: usize,
+        otherwise: usize,
     ) -> Option<&mut Question> {
         if nodes < FEW_NODES {
             return None;
@@ -113,8 +115,9 @@ impl Questions {
         };
         let position = match self.known.iter().position(is_it) {
             Some(position) => position,
-            None if !self.heard_before(hash, most) => return None,
+            None if self.spend(hash, otherwise, most) < nodes => return None,
             None => {
+                self.heard.retain(|(heard, _)| *heard != hash);
                 self.make_room(most);
                 let key = Key::new(need, strategies, is_large_group);
                 self.known.push(Question::new(key, hash));
@@ -126,15 +129,17 @@ impl Questions {
         Some(question)
     }
 
-    fn heard_before(&mut self, hash: u64, most: usize) -> bool {
-        if self.heard.contains(&hash) {
-            return true;
+    /// What was spent on the question before; now it is that much more.
+    fn spend(&mut self, hash: u64, nodes: usize, most: usize) -> usize {
+        if let Some((_, spent)) = self.heard.iter_mut().find(|(heard, _)| *heard == hash) {
+            *spent += nodes;
+            return *spent - nodes;
         }
-        self.heard.push_back(hash);
+        self.heard.push_back((hash, nodes));
         while self.heard.len() > most {
             self.heard.pop_front();
         }
-        false
+        0
     }
 
     fn make_room(&mut self, most: usize) {

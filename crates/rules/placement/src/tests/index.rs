@@ -7,7 +7,7 @@ use proptest::prelude::{Strategy as _, any, prop_assert_eq, proptest};
 
 use super::*;
 
-const NODES: usize = 90;
+const NODES: usize = 150;
 const PORTS: [(u16, &str); 2] = [(8080, "tcp"), (53, "udp")];
 
 /// One thing that happens.
