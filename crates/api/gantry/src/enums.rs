@@ -6,4 +6,12 @@ wire::string_enum!(EventOrder { NEWEST_FIRST = "NEWEST_FIRST", OLDEST_FIRST = "O
 
 wire::string_enum!(EventSource { DEPLOYMENT = "DEPLOYMENT", NODE = "NODE", SERVICE = "SERVICE", TASK = "TASK" });
 
+wire::string_enum!(ExplainedKind { NODE = "NODE", SERVICE = "SERVICE", SERVICE_DEPLOYMENT = "SERVICE_DEPLOYMENT", TASK = "TASK" });
+
+wire::string_enum!(FindingTopic { CAUSE = "CAUSE", FAILURE = "FAILURE", NEXT = "NEXT", PLACEMENT = "PLACEMENT", ROOM = "ROOM", STATUS = "STATUS", TASK = "TASK", TIMELINE = "TIMELINE", WAITS_FOR = "WAITS_FOR" });
+
 wire::string_enum!(NodeCapacity { SERVERLESS = "SERVERLESS", CONTAINER_INSTANCE = "CONTAINER_INSTANCE" });
+
+wire::string_enum!(PlanOutcome { CUT = "CUT", STEADY = "STEADY", WAITING = "WAITING" });
+
+wire::string_enum!(PlannedActionKind { EVENT = "EVENT", START = "START", STOP = "STOP" });

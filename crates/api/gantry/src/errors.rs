@@ -19,6 +19,10 @@ pub fn invalid_parameter_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::INVALID_PARAMETER_EXCEPTION, message.into())
 }
 
+pub fn resource_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::RESOURCE_NOT_FOUND_EXCEPTION, message.into())
+}
+
 pub fn server_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVER_EXCEPTION, message.into())
 }

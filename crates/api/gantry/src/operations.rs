@@ -58,6 +58,34 @@ impl Operation for DescribeServer {
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 
+pub(crate) static EXPLAIN: OperationSchema = OperationSchema {
+    name: "Explain",
+    typed: true,
+    input: &schemas::EXPLAIN_REQUEST,
+    output: &schemas::EXPLAIN_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct Explain;
+
+impl Operation for Explain {
+    type Input = types::ExplainRequest;
+    type Output = types::ExplainResponse;
+    const SCHEMA: &'static OperationSchema = &EXPLAIN;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static JOIN_NODE: OperationSchema = OperationSchema {
     name: "JoinNode",
     typed: true,
@@ -216,6 +244,33 @@ impl Operation for ListTaskUsage {
     type Input = types::ListTaskUsageRequest;
     type Output = types::ListTaskUsageResponse;
     const SCHEMA: &'static OperationSchema = &LIST_TASK_USAGE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
+pub(crate) static PLAN_UPDATE_SERVICE: OperationSchema = OperationSchema {
+    name: "PlanUpdateService",
+    typed: true,
+    input: &schemas::PLAN_UPDATE_SERVICE_REQUEST,
+    output: &schemas::PLAN_UPDATE_SERVICE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct PlanUpdateService;
+
+impl Operation for PlanUpdateService {
+    type Input = types::PlanUpdateServiceRequest;
+    type Output = types::PlanUpdateServiceResponse;
+    const SCHEMA: &'static OperationSchema = &PLAN_UPDATE_SERVICE;
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 

@@ -331,6 +331,193 @@ pub static EVENT_SOURCE_LIST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static EXPLAIN_REQUEST: Schema = Schema {
+    name: "ExplainRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeByNode",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resource",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static EXPLAIN_RESPONSE: Schema = Schema {
+    name: "ExplainResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "findings",
+            target: &FINDING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "kind",
+            target: &EXPLAINED_KIND,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "needs",
+            target: &PLACEMENT_NEEDS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodes",
+            target: &NODE_VERDICT_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodesLeftOut",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "placement",
+            target: &PLACEMENT_EXPLANATION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resourceArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "summary",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static EXPLAINED_KIND: Schema = Schema {
+    name: "ExplainedKind",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["NODE", "SERVICE", "SERVICE_DEPLOYMENT", "TASK"],
+        ..Traits::NONE
+    },
+};
+
+pub static FILTER_COUNT: Schema = Schema {
+    name: "FilterCount",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filter",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodes",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "reason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static FILTER_COUNT_LIST: Schema = Schema {
+    name: "FilterCountList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &FILTER_COUNT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static FINDING: Schema = Schema {
+    name: "Finding",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "at",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "code",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "message",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "topic",
+            target: &FINDING_TOPIC,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static FINDING_LIST: Schema = Schema {
+    name: "FindingList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &FINDING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static FINDING_TOPIC: Schema = Schema {
+    name: "FindingTopic",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &[
+            "CAUSE",
+            "FAILURE",
+            "NEXT",
+            "PLACEMENT",
+            "ROOM",
+            "STATUS",
+            "TASK",
+            "TIMELINE",
+            "WAITS_FOR",
+        ],
+        ..Traits::NONE
+    },
+};
+
 pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
     name: "InvalidParameterException",
     kind: Kind::Structure,
@@ -682,6 +869,29 @@ pub static LIST_TASK_USAGE_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static NEAREST_MISS: Schema = Schema {
+    name: "NearestMiss",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filter",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lacking",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static NODE: Schema = Schema {
     name: "Node",
     kind: Kind::Structure,
@@ -811,6 +1021,279 @@ pub static NODE_LIST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static NODE_VERDICT: Schema = Schema {
+    name: "NodeVerdict",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "containerInstanceArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fits",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lacks",
+            target: &STRING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "ranks",
+            target: &STRATEGY_RANK_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static NODE_VERDICT_LIST: Schema = Schema {
+    name: "NodeVerdictList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &NODE_VERDICT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static PLACEMENT_EXPLANATION: Schema = Schema {
+    name: "PlacementExplanation",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "considered",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fitting",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nearestMiss",
+            target: &NEAREST_MISS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "ranks",
+            target: &STRATEGY_RANK_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "refused",
+            target: &FILTER_COUNT_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLACEMENT_NEEDS: Schema = Schema {
+    name: "PlacementNeeds",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "attributes",
+            target: &STRING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "cpuUnits",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "distinctInstance",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "hostPorts",
+            target: &STRING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "memberOf",
+            target: &STRING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "memoryMib",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "strategies",
+            target: &STRING_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLAN_OUTCOME: Schema = Schema {
+    name: "PlanOutcome",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["CUT", "STEADY", "WAITING"],
+        ..Traits::NONE
+    },
+};
+
+pub static PLAN_UPDATE_SERVICE_REQUEST: Schema = Schema {
+    name: "PlanUpdateServiceRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cluster",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "desiredCount",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "forceNewDeployment",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maximumPercent",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "minimumHealthyPercent",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "service",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "taskDefinition",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLAN_UPDATE_SERVICE_RESPONSE: Schema = Schema {
+    name: "PlanUpdateServiceResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "actions",
+            target: &PLANNED_ACTION_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "desiredCount",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fewestRunning",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "mostRunning",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "outcome",
+            target: &PLAN_OUTCOME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "waitsFor",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_ACTION: Schema = Schema {
+    name: "PlannedAction",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "afterSeconds",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "kind",
+            target: &PLANNED_ACTION_KIND,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "message",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskDefinition",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_ACTION_KIND: Schema = Schema {
+    name: "PlannedActionKind",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["EVENT", "START", "STOP"],
+        ..Traits::NONE
+    },
+};
+
+pub static PLANNED_ACTION_LIST: Schema = Schema {
+    name: "PlannedActionList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &PLANNED_ACTION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static READ_BACKUP_REQUEST: Schema = Schema {
     name: "ReadBackupRequest",
     kind: Kind::Structure,
@@ -846,6 +1329,25 @@ pub static READ_BACKUP_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static RESOURCE_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "ResourceNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ResourceNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static SECRET_ACCESS_KEY: Schema = Schema {
     name: "SecretAccessKey",
     kind: Kind::String,
@@ -873,6 +1375,46 @@ pub static SERVER_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static STRATEGY_RANK: Schema = Schema {
+    name: "StrategyRank",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "rank",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "strategy",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static STRATEGY_RANK_LIST: Schema = Schema {
+    name: "StrategyRankList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &STRATEGY_RANK,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static STRING_LIST: Schema = Schema {
+    name: "StringList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static TASK_HISTORY: Schema = Schema {

@@ -25,12 +25,14 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
     operations: &[
         &operations::CREATE_BACKUP,
         &operations::DESCRIBE_SERVER,
+        &operations::EXPLAIN,
         &operations::JOIN_NODE,
         &operations::LIST_DEPLOYMENT_HISTORY,
         &operations::LIST_EVENTS,
         &operations::LIST_NODES,
         &operations::LIST_TASK_HISTORY,
         &operations::LIST_TASK_USAGE,
+        &operations::PLAN_UPDATE_SERVICE,
         &operations::READ_BACKUP,
     ],
     validation: Validation {
@@ -48,12 +50,14 @@ impl<S> Service for Server<S>
 where
     S: Handle<operations::CreateBackup>
         + Handle<operations::DescribeServer>
+        + Handle<operations::Explain>
         + Handle<operations::JoinNode>
         + Handle<operations::ListDeploymentHistory>
         + Handle<operations::ListEvents>
         + Handle<operations::ListNodes>
         + Handle<operations::ListTaskHistory>
         + Handle<operations::ListTaskUsage>
+        + Handle<operations::PlanUpdateService>
         + Handle<operations::ReadBackup>
         + 'static,
 {
@@ -68,6 +72,7 @@ where
         match call.operation.name {
             "CreateBackup" => wire::serve::<operations::CreateBackup, S>(&self.0, call),
             "DescribeServer" => wire::serve::<operations::DescribeServer, S>(&self.0, call),
+            "Explain" => wire::serve::<operations::Explain, S>(&self.0, call),
             "JoinNode" => wire::serve::<operations::JoinNode, S>(&self.0, call),
             "ListDeploymentHistory" => {
                 wire::serve::<operations::ListDeploymentHistory, S>(&self.0, call)
@@ -76,6 +81,7 @@ where
             "ListNodes" => wire::serve::<operations::ListNodes, S>(&self.0, call),
             "ListTaskHistory" => wire::serve::<operations::ListTaskHistory, S>(&self.0, call),
             "ListTaskUsage" => wire::serve::<operations::ListTaskUsage, S>(&self.0, call),
+            "PlanUpdateService" => wire::serve::<operations::PlanUpdateService, S>(&self.0, call),
             "ReadBackup" => wire::serve::<operations::ReadBackup, S>(&self.0, call),
             _ => wire::refuse(call),
         }

@@ -82,6 +82,50 @@ pub struct Event {
 wire::shape!(Event, schemas::EVENT, { 0 => at, 1 => cluster, 2 => event_id, 3 => message, 4 => resource_arn, 5 => sequence, 6 => service, 7 => source, 8 => status });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ExplainRequest {
+    pub cluster: Option<String>,
+    pub node_by_node: Option<bool>,
+    pub resource: Option<String>,
+}
+
+wire::shape!(ExplainRequest, schemas::EXPLAIN_REQUEST, { 0 => cluster, 1 => node_by_node, 2 => resource });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ExplainResponse {
+    pub cluster: Option<String>,
+    pub findings: Option<Vec<Finding>>,
+    pub kind: Option<ExplainedKind>,
+    pub needs: Option<PlacementNeeds>,
+    pub nodes: Option<Vec<NodeVerdict>>,
+    pub nodes_left_out: Option<i32>,
+    pub placement: Option<PlacementExplanation>,
+    pub resource_arn: Option<String>,
+    pub status: Option<String>,
+    pub summary: Option<String>,
+}
+
+wire::shape!(ExplainResponse, schemas::EXPLAIN_RESPONSE, { 0 => cluster, 1 => findings, 2 => kind, 3 => needs, 4 => nodes, 5 => nodes_left_out, 6 => placement, 7 => resource_arn, 8 => status, 9 => summary });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct FilterCount {
+    pub filter: Option<String>,
+    pub nodes: Option<i32>,
+    pub reason: Option<String>,
+}
+
+wire::shape!(FilterCount, schemas::FILTER_COUNT, { 0 => filter, 1 => nodes, 2 => reason });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Finding {
+    pub at: Option<wire::Timestamp>,
+    pub code: Option<String>,
+    pub message: Option<String>,
+    pub topic: Option<FindingTopic>,
+}
+
+wire::shape!(Finding, schemas::FINDING, { 0 => at, 1 => code, 2 => message, 3 => topic });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct JoinNodeRequest {
     pub capacity: Option<NodeCapacity>,
     pub cluster: Option<String>,
@@ -200,6 +244,15 @@ pub struct ListTaskUsageResponse {
 wire::shape!(ListTaskUsageResponse, schemas::LIST_TASK_USAGE_RESPONSE, { 0 => next_token, 1 => tasks });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct NearestMiss {
+    pub filter: Option<String>,
+    pub lacking: Option<i64>,
+    pub node_name: Option<String>,
+}
+
+wire::shape!(NearestMiss, schemas::NEAREST_MISS, { 0 => filter, 1 => lacking, 2 => node_name });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct Node {
     pub agent_connected: Option<bool>,
     pub agent_version: Option<String>,
@@ -226,6 +279,78 @@ pub struct Node {
 wire::shape!(Node, schemas::NODE, { 0 => agent_connected, 1 => agent_version, 2 => availability_zone, 3 => capacity, 4 => cluster, 5 => connection_changed_at, 6 => container_instance_arn, 7 => cpu_units, 8 => measured_tasks, 9 => memory_mib, 10 => node_id, 11 => node_name, 12 => pending_tasks, 13 => registered_at, 14 => reserved_cpu_units, 15 => reserved_memory_mib, 16 => running_tasks, 17 => status, 18 => used_cpu_percent, 19 => used_memory_mib });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct NodeVerdict {
+    pub container_instance_arn: Option<String>,
+    pub fits: Option<bool>,
+    pub lacks: Option<Vec<String>>,
+    pub node_name: Option<String>,
+    pub ranks: Option<Vec<StrategyRank>>,
+}
+
+wire::shape!(NodeVerdict, schemas::NODE_VERDICT, { 0 => container_instance_arn, 1 => fits, 2 => lacks, 3 => node_name, 4 => ranks });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlacementExplanation {
+    pub considered: Option<i32>,
+    pub fitting: Option<i32>,
+    pub nearest_miss: Option<NearestMiss>,
+    pub ranks: Option<Vec<StrategyRank>>,
+    pub refused: Option<Vec<FilterCount>>,
+}
+
+wire::shape!(PlacementExplanation, schemas::PLACEMENT_EXPLANATION, { 0 => considered, 1 => fitting, 2 => nearest_miss, 3 => ranks, 4 => refused });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlacementNeeds {
+    pub attributes: Option<Vec<String>>,
+    pub cpu_units: Option<i64>,
+    pub distinct_instance: Option<bool>,
+    pub host_ports: Option<Vec<String>>,
+    pub member_of: Option<Vec<String>>,
+    pub memory_mib: Option<i64>,
+    pub strategies: Option<Vec<String>>,
+}
+
+wire::shape!(PlacementNeeds, schemas::PLACEMENT_NEEDS, { 0 => attributes, 1 => cpu_units, 2 => distinct_instance, 3 => host_ports, 4 => member_of, 5 => memory_mib, 6 => strategies });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlanUpdateServiceRequest {
+    pub cluster: Option<String>,
+    pub desired_count: Option<i32>,
+    pub force_new_deployment: Option<bool>,
+    pub maximum_percent: Option<i32>,
+    pub minimum_healthy_percent: Option<i32>,
+    pub service: Option<String>,
+    pub task_definition: Option<String>,
+}
+
+wire::shape!(PlanUpdateServiceRequest, schemas::PLAN_UPDATE_SERVICE_REQUEST, { 0 => cluster, 1 => desired_count, 2 => force_new_deployment, 3 => maximum_percent, 4 => minimum_healthy_percent, 5 => service, 6 => task_definition });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlanUpdateServiceResponse {
+    pub actions: Option<Vec<PlannedAction>>,
+    pub desired_count: Option<i32>,
+    pub fewest_running: Option<i32>,
+    pub most_running: Option<i32>,
+    pub outcome: Option<PlanOutcome>,
+    pub waits_for: Option<String>,
+}
+
+wire::shape!(PlanUpdateServiceResponse, schemas::PLAN_UPDATE_SERVICE_RESPONSE, { 0 => actions, 1 => desired_count, 2 => fewest_running, 3 => most_running, 4 => outcome, 5 => waits_for });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlannedAction {
+    pub after_seconds: Option<f64>,
+    pub kind: Option<PlannedActionKind>,
+    pub message: Option<String>,
+    pub node_name: Option<String>,
+    pub task_definition: Option<String>,
+    pub task_id: Option<String>,
+}
+
+wire::shape!(PlannedAction, schemas::PLANNED_ACTION, { 0 => after_seconds, 1 => kind, 2 => message, 3 => node_name, 4 => task_definition, 5 => task_id });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ReadBackupRequest {
     pub backup_id: Option<String>,
     pub offset: Option<i64>,
@@ -239,6 +364,14 @@ pub struct ReadBackupResponse {
 }
 
 wire::shape!(ReadBackupResponse, schemas::READ_BACKUP_RESPONSE, { 0 => data });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StrategyRank {
+    pub rank: Option<i64>,
+    pub strategy: Option<String>,
+}
+
+wire::shape!(StrategyRank, schemas::STRATEGY_RANK, { 0 => rank, 1 => strategy });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskHistory {

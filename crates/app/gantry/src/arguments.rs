@@ -89,6 +89,14 @@ pub enum Command {
     /// Shows what is long over: stopped tasks, events, deployments
     #[command(subcommand)]
     History(History),
+    /// Explains a task, a service, a deployment or a node: why it is there, what it waits for, why it stopped
+    #[command(
+        after_help = "Examples:\n  gantry why 3f2a9c                   (a task, by the beginning of its id)\n  gantry why web --nodes              (a service, and what each node says to one more of its tasks)\n  gantry why node/node-1\n  gantry why deployment/Zx1…  or an ARN of any of them"
+    )]
+    Why(Why),
+    /// Shows what a change would lead to, without making it
+    #[command(subcommand)]
+    Plan(Plan),
     /// Runs an image as a task on Fargate capacity and follows it
     #[command(
         after_help = "Examples:\n  gantry run demo:latest -- print 3\n  gantry run demo:latest --detach --name web --env GREETING=Hi\n  gantry run --task-definition web:3 --count 2 --detach"
@@ -226,6 +234,45 @@ pub struct HistoryOf {
     /// How many to show at most
     #[arg(long, short = 'n', default_value_t = 200, value_name = "NUMBER")]
     pub limit: usize,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// An ARN, the name of a service or a node, the id of a deployment, or the beginning of a task's id;
+    /// task/…, service/…, deployment/… and node/… say which is meant
+    pub what: String,
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    /// Also what each node says to one more such task now
+    #[arg(long)]
+    pub nodes: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Plan {
+    /// What `aws ecs update-service` with these options would start and stop, by the real planner and placement
+    #[command(
+        after_help = "Examples:\n  gantry plan update-service --service web --task-definition web:7\n  gantry plan update-service --service web --desired-count 20\n  gantry plan update-service --service web --force-new-deployment --maximum-percent 100 --minimum-healthy-percent 50\n\nIt ends with 1 if the service would not become steady."
+    )]
+    UpdateService(PlanUpdate),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct PlanUpdate {
+    #[arg(long)]
+    pub service: String,
+    #[arg(long, default_value = "default")]
+    pub cluster: String,
+    #[arg(long, value_name = "FAMILY[:REVISION]")]
+    pub task_definition: Option<String>,
+    #[arg(long, value_name = "NUMBER")]
+    pub desired_count: Option<i32>,
+    #[arg(long)]
+    pub force_new_deployment: bool,
+    #[arg(long, value_name = "PERCENT")]
+    pub minimum_healthy_percent: Option<i32>,
+    #[arg(long, value_name = "PERCENT")]
+    pub maximum_percent: Option<i32>,
 }
 
 #[derive(Debug, Clone, Args)]

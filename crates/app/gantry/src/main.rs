@@ -67,6 +67,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Status => commands::status::run(&global).await,
             Command::Top(top) => commands::top::run(&global, top).await,
             Command::Events(events) => commands::events::run(&global, events).await,
+            Command::Why(why) => commands::why::run(&global, why).await,
+            Command::Plan(plan) => commands::plan::run(&global, plan).await,
             Command::History(history) => commands::history::run(&global, history).await,
             Command::Completion(completion) => commands::completion::run(&completion),
             Command::Man(man) => commands::completion::man(&man),

@@ -108,6 +108,11 @@ pub fn json(value: &Value) {
     println!("{value:#}");
 }
 
+/// An answer of the API as its own JSON.
+pub fn as_json(answer: &impl wire::Shape) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&wire::json::to_vec(answer))?)
+}
+
 /// A note for people, beside the answer.
 pub fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");

@@ -9,19 +9,22 @@
 mod explain;
 mod filter;
 mod index;
+mod lack;
 mod need;
 mod node;
 pub mod query;
 mod scan;
 mod strategy;
+mod words;
 
 pub use explain::{Explanation, NearestMiss};
 pub use filter::{Filter, Refusal};
 pub use index::{Index, Placement};
+pub use lack::{Lack, lacks};
 pub use need::{MemberOf, Need};
 pub use node::{Attributes, Facts, Holding, Node, Phase, Standing, Used};
-pub use scan::{Decision, matches, place, refusal};
-pub use strategy::{MOST_STRATEGIES, Resource, SpreadOver, Strategy};
+pub use scan::{Decision, Verdict, matches, place, refusal, verdicts};
+pub use strategy::{MOST_STRATEGIES, Resource, SpreadOver, Strategy, ranked};
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,12 @@
 //! Placement by looking at every node: for a question that was not asked before, and to say it node by node.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
-    Explanation, Filter, NearestMiss, Need, Node, Refusal, Standing, Strategy, filter,
+    Explanation, Filter, Lack, NearestMiss, Need, Node, Refusal, Standing, Strategy, filter, lacks,
     strategy::{Order, OwnRank, Rank},
 };
 
@@ -56,6 +59,52 @@ pub fn place<'a>(
         chosen: best.map(|(_, position)| position),
         explanation: tally.explanation(ranks),
     }
+}
+
+/// One node's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub node: Arc<str>,
+    /// Empty: it takes the task.
+    pub lacks: Vec<Lack>,
+    /// What each strategy sees of it, as in [`Explanation::ranks`].
+    pub ranks: Vec<i64>,
+}
+
+/// Every node's answer: those that take the task first, the best one at the head (but for chance), then those that
+/// come nearest.
+pub fn verdicts<'a>(
+    nodes: impl IntoIterator<Item = &'a Node> + Clone,
+    need: &Need,
+    strategies: &[Strategy],
+) -> Vec<Verdict> {
+    let order = Order::new(strategies);
+    let spread = group_tasks_by_value(nodes.clone(), need, &order);
+    let mut fitting = vec![];
+    let mut refused = vec![];
+    for node in nodes {
+        let group_tasks = node.tasks_of_group(&need.group);
+        let of_value = |attribute: usize| {
+            let value = node.facts.attributes.get(&order.attributes[attribute]);
+            let counts = &spread[attribute];
+            counts.get(value.unwrap_or_default()).copied().unwrap_or(0)
+        };
+        let rank = order.rank(&order.own_rank(node, group_tasks), of_value, 0);
+        let verdict = Verdict {
+            node: Arc::clone(&node.facts.id),
+            lacks: lacks(node, need),
+            ranks: order.shown(&rank),
+        };
+        match filter::check(node, need, group_tasks) {
+            Ok(()) => fitting.push((rank, verdict)),
+            Err(refusal) => refused.push((Miss::new(refusal, node), verdict)),
+        }
+    }
+    fitting.sort_by_key(|(rank, _)| *rank);
+    refused.sort_by_key(|(miss, _)| *miss);
+    let fitting = fitting.into_iter().map(|(_, verdict)| verdict);
+    let refused = refused.into_iter().map(|(_, verdict)| verdict);
+    fitting.chain(refused).collect()
 }
 
 /// Why one node does not take the task; `None` when it does.

@@ -58,6 +58,16 @@ impl std::fmt::Display for Strategy {
     }
 }
 
+/// The strategies that ranks are kept of: each kind once, until the choice is random.
+pub fn ranked(strategies: &[Strategy]) -> impl Iterator<Item = &Strategy> {
+    let some = strategies.iter().take(MOST_STRATEGIES);
+    let until_random = some.take_while(|strategy| **strategy != Strategy::Random);
+    until_random
+        .enumerate()
+        .filter(|(position, strategy)| !strategies[..*position].contains(strategy))
+        .map(|(_, strategy)| strategy)
+}
+
 /// A list of strategies, made ready for comparing.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {

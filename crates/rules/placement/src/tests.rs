@@ -1,6 +1,7 @@
 //! By example; the properties are in their own files.
 
 mod examples;
+mod explained;
 mod index;
 mod strategies;
 

@@ -4,6 +4,7 @@ mod backups;
 mod deployments;
 mod events;
 mod expire_history;
+mod explain;
 mod operations;
 mod record_events;
 mod records;

@@ -2,6 +2,7 @@
 
 mod create_backup;
 mod describe_server;
+mod explain;
 mod history_list;
 mod join_node;
 mod list_deployment_history;
@@ -9,6 +10,7 @@ mod list_events;
 mod list_nodes;
 mod list_task_history;
 mod list_task_usage;
+mod plan_update_service;
 mod read_backup;
 
 use api_gantry::errors::invalid_parameter_exception;
@@ -40,10 +42,10 @@ fn given(argument: Option<&String>) -> Option<&str> {
     argument.map(String::as_str).filter(|text| !text.is_empty())
 }
 
-fn timestamp(at: UnixMillis) -> Option<Timestamp> {
+pub(crate) fn timestamp(at: UnixMillis) -> Option<Timestamp> {
     Timestamp::from_seconds_f64(at.as_seconds_f64())
 }
 
-fn count(number: usize) -> Option<i32> {
+pub(crate) fn count(number: usize) -> Option<i32> {
     Some(i32::try_from(number).unwrap_or(i32::MAX))
 }

@@ -1,5 +1,7 @@
 //! What happened, as the operations tell it: through the real ECS, its loops and the files of the history.
 
+mod explain;
+
 use std::time::Duration;
 
 use api_ecs::{operations as ecs, types::*};
@@ -21,6 +23,10 @@ const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Registers a serverless node whose agent never connects: tasks wait for it in PROVISIONING.
 async fn node(world: &World) {
+    named_node(world, "one", 4096, 8192).await;
+}
+
+async fn named_node(world: &World, name: &str, cpu: i32, memory: i32) {
     let integer = |name: &str, value: i32| Resource {
         name: Some(name.into()),
         r#type: Some("INTEGER".into()),
@@ -44,7 +50,7 @@ async fn node(world: &World) {
     }
     let joined = world
         .call::<op::JoinNode>(gantry::JoinNodeRequest {
-            node_name: Some("one".into()),
+            node_name: Some(name.into()),
             capacity: Some(gantry::NodeCapacity::SERVERLESS),
             cluster: None,
         })
@@ -52,7 +58,7 @@ async fn node(world: &World) {
         .expect("joins");
     let node_id = joined.node_id.expect("an id");
     let request = RegisterContainerInstanceRequest {
-        total_resources: Some(vec![integer("CPU", 4096), integer("MEMORY", 8192)]),
+        total_resources: Some(vec![integer("CPU", cpu), integer("MEMORY", memory)]),
         attributes: Some(attributes),
         ..RegisterContainerInstanceRequest::default()
     };

@@ -6,8 +6,9 @@ use state::Head;
 
 use crate::{
     Ecs, deployments,
-    loops::service_scheduler::look,
-    records::{RolloutStatus, ServiceRecord, ServiceStatus, Wait},
+    loops::service_scheduler::{act, look},
+    records::{RolloutStatus, ServiceRecord, ServiceStatus, TaskRecord, Wait},
+    tasks::{self, Wanted},
 };
 
 /// What the scheduler would do for a service now, and what it waits for.
@@ -47,5 +48,15 @@ impl Ecs {
             look_again: plan.look_again,
             waits_for: plan.waits_for,
         })
+    }
+
+    /// What placement is asked about a task: put to the nodes anew, it says what each answers now.
+    pub fn wanted_by(&self, head: &Head, task: &TaskRecord) -> Option<Wanted> {
+        tasks::wanted(head, task)
+    }
+
+    /// What placement would be asked about the next task of a service.
+    pub fn wanted_next(&self, head: &Head, service: &ServiceRecord) -> Option<Wanted> {
+        act::next_task(self, head, service)
     }
 }

@@ -35,6 +35,8 @@ use state::{Schema, Store};
 
 pub use bootstrap::Defaults;
 pub use explain::ServiceExplanation;
+pub use loops::rehearsal;
+pub use tasks::Wanted;
 pub use usage::NodeUsage;
 
 /// What the operator sets.

@@ -7,6 +7,8 @@ mod lost_node;
 mod place_waiting;
 pub(crate) mod service_scheduler;
 
+pub use service_scheduler::rehearsal;
+
 use std::sync::Arc;
 
 use state::{Record, StateError};

@@ -21,6 +21,7 @@ use crate::{
     records::{DesiredStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus},
 };
 
+pub use pool::Wanted;
 pub(crate) use start_on::{StartedOn, create_on};
 
 /// What a task is made of.
@@ -84,7 +85,7 @@ pub(crate) fn create(
     new: &NewTask<'_>,
 ) -> Result<Creation, StateError> {
     let mut task = make::record(ecs, new);
-    let wanted = pool::Wanted::of(&task, make::required_attributes(new), &new.placing);
+    let wanted = Wanted::of(&task, make::required_attributes(new), &new.placing);
     let placed = place(ecs, tx, &mut task, &wanted)?;
     Ok(match placed {
         Placed::Yes => {
@@ -106,8 +107,7 @@ pub(crate) fn refusals(
     new: &NewTask<'_>,
     most: usize,
 ) -> Vec<(String, Filter)> {
-    let task = make::record(ecs, new);
-    let wanted = pool::Wanted::of(&task, make::required_attributes(new), &new.placing);
+    let wanted = wanted_of_new(ecs, new);
     let refused = wanted.refusals(head, most).into_iter();
     refused.map(|(node, filter)| (node.arn(), filter)).collect()
 }
@@ -125,6 +125,19 @@ pub(crate) fn matching_nodes(
     pool::Wanted::of_definition((account, region, cluster), required, placing).matching(head)
 }
 
+/// What placement is asked about a task as it was asked for; none when one of its expressions is none any more.
+pub(crate) fn wanted(head: &Head, task: &TaskRecord) -> Option<Wanted> {
+    let placing = Placing::of_record(task.placing.as_deref())?;
+    let required = make::required_attributes_of_waiting(head, task);
+    Some(Wanted::of(task, required, &placing))
+}
+
+/// What placement would be asked about a new task.
+pub(crate) fn wanted_of_new(ecs: &Ecs, new: &NewTask<'_>) -> Wanted {
+    let task = make::record(ecs, new);
+    Wanted::of(&task, make::required_attributes(new), &new.placing)
+}
+
 /// Tries again to place a task that waits; true when it has a node now.
 pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool, StateError> {
     let Some(known) = tx.get::<TaskRecord>(key) else {
@@ -137,11 +150,9 @@ pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool,
         return Ok(true);
     }
     let mut task = TaskRecord::clone(&known);
-    let Some(placing) = Placing::of_record(task.placing.as_deref()) else {
+    let Some(wanted) = wanted(tx, &task) else {
         return Ok(false);
     };
-    let required = make::required_attributes_of_waiting(tx, &task);
-    let wanted = pool::Wanted::of(&task, required, &placing);
     match place(ecs, tx, &mut task, &wanted)? {
         Placed::Yes => {
             task.version += 1;
@@ -242,7 +253,7 @@ fn place(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
     task: &mut TaskRecord,
-    wanted: &pool::Wanted,
+    wanted: &Wanted,
 ) -> Result<Placed, StateError> {
     let choice = wanted.place(tx, ecs.clock.random_u64());
     let node = choice.chosen.and_then(|id| wanted.node(tx, &id));

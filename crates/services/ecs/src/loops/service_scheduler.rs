@@ -1,9 +1,10 @@
 //! Keeps services at their desired count and carries deployments out: the planner of `ecs_rules::deployment` says what
 //! to do, and this does it, a bounded number of tasks in one transaction, until nothing is left to do.
 
-mod act;
+pub(crate) mod act;
 mod daemon;
 pub(crate) mod look;
+pub mod rehearsal;
 mod rollout;
 mod task_sets;
 

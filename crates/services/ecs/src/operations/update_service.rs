@@ -61,19 +61,9 @@ impl Handle<UpdateService> for Ecs {
         caller: &Caller,
         input: UpdateServiceRequest,
     ) -> Result<UpdateServiceResponse, Error> {
-        refused::check(UPDATE_SERVICE, &input)?;
         let service = self
             .transact(|tx| {
-                let cluster = lookup::cluster(tx, caller, input.cluster.as_deref())?;
-                let known = services::require(tx, caller, &cluster.name, input.service.as_deref())?;
-                if known.status != ServiceStatus::Active {
-                    return Err(
-                        errors::service_not_active_exception("Service was not ACTIVE.").into(),
-                    );
-                }
-                let mut record = ServiceRecord::clone(&known);
-                self.update(tx, caller, &cluster, &mut record, &input)?;
-                tx.put(record.clone());
+                let record = self.update_service(tx, caller, &input)?;
                 Ok::<_, Refusal>(render::service::service(tx, &record, false))
             })
             .await?;
@@ -84,6 +74,25 @@ impl Handle<UpdateService> for Ecs {
 }
 
 impl Ecs {
+    /// The whole change, and the service as it is then.
+    pub(crate) fn update_service(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        input: &UpdateServiceRequest,
+    ) -> Result<ServiceRecord, Refusal> {
+        refused::check(UPDATE_SERVICE, input)?;
+        let cluster = lookup::cluster(tx, caller, input.cluster.as_deref())?;
+        let known = services::require(tx, caller, &cluster.name, input.service.as_deref())?;
+        if known.status != ServiceStatus::Active {
+            return Err(errors::service_not_active_exception("Service was not ACTIVE.").into());
+        }
+        let mut record = ServiceRecord::clone(&known);
+        self.update(tx, caller, &cluster, &mut record, input)?;
+        tx.put(record.clone());
+        Ok(record)
+    }
+
     fn update(
         &self,
         tx: &mut Tx<'_>,

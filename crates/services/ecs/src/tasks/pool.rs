@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use placement::{Explanation, Filter, Need, Placement, Standing, Strategy};
+use placement::{Explanation, Filter, Need, Node, Placement, Standing, Strategy, Verdict};
 use state::{Head, Tx};
 
 use crate::{
@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// What placement is asked about one task.
-pub(super) struct Wanted {
+#[derive(Debug, Clone)]
+pub struct Wanted {
     pool: String,
     need: Need,
     strategies: Vec<Strategy>,
@@ -21,7 +22,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// `required`: attributes that the node must have.
-    pub fn of(
+    pub(crate) fn of(
         task: &TaskRecord,
         required: Vec<(String, Option<String>)>,
         placing: &Placing,
@@ -51,17 +52,44 @@ impl Wanted {
         }
     }
 
+    pub fn need(&self) -> &Need {
+        &self.need
+    }
+
+    /// The request's strategies; AWS's default where it has none.
+    pub fn strategies(&self) -> &[Strategy] {
+        &self.strategies
+    }
+
+    /// The table's key of a node that placement named.
+    pub fn node_key(&self, id: &str) -> String {
+        format!("{}/{id}", self.pool)
+    }
+
+    /// A node as placement sees it now.
+    pub fn seen<'a>(&self, head: &'a Head, id: &str) -> Option<&'a Node> {
+        let index = head.view::<NodeUsage>().index();
+        index.node(&self.pool, id)
+    }
+
+    /// Every node's answer as it is now, the best first. Costs as much as there are nodes.
+    pub fn verdicts(&self, head: &Head) -> Vec<Verdict> {
+        let index = head.view::<NodeUsage>().index();
+        let nodes: Vec<&Node> = index.nodes(&self.pool).collect();
+        placement::verdicts(nodes.iter().copied(), &self.need, &self.strategies)
+    }
+
     pub fn place(&self, head: &Head, draw: u64) -> Placement {
         let index = head.view::<NodeUsage>().index();
         index.place(&self.pool, &self.need, &self.strategies, draw)
     }
 
-    pub fn node(&self, tx: &Tx<'_>, id: &str) -> Option<Arc<ContainerInstanceRecord>> {
-        tx.get::<ContainerInstanceRecord>(&format!("{}/{id}", self.pool))
+    pub(super) fn node(&self, tx: &Tx<'_>, id: &str) -> Option<Arc<ContainerInstanceRecord>> {
+        tx.get::<ContainerInstanceRecord>(&self.node_key(id))
     }
 
     /// Whether one node takes the task; one that is not known is INACTIVE.
-    pub fn check(&self, head: &Head, id: &str) -> Result<Explanation, Filter> {
+    pub(super) fn check(&self, head: &Head, id: &str) -> Result<Explanation, Filter> {
         let index = head.view::<NodeUsage>().index();
         let node = index.node(&self.pool, id).ok_or(Filter::Inactive)?;
         match placement::refusal(node, &self.need) {
@@ -71,7 +99,7 @@ impl Wanted {
     }
 
     /// The nodes that match whatever tasks they have, with their standing, by key.
-    pub fn matching(&self, head: &Head) -> Vec<(String, Standing)> {
+    pub(super) fn matching(&self, head: &Head) -> Vec<(String, Standing)> {
         let nodes = head.view::<NodeUsage>().index().nodes(&self.pool);
         let matching = nodes.filter(|node| placement::matches(node, &self.need));
         let mut matching: Vec<(String, Standing)> = matching
@@ -85,7 +113,7 @@ impl Wanted {
     }
 
     /// The container instances of a cluster, as tasks of a definition see them.
-    pub fn of_definition(
+    pub(super) fn of_definition(
         (account, region, cluster): (&str, &str, &str),
         required: Vec<(String, Option<String>)>,
         placing: &Placing,
@@ -102,7 +130,7 @@ impl Wanted {
     }
 
     /// The nodes that do not take the task, at most so many, with the reason of each.
-    pub fn refusals(
+    pub(super) fn refusals(
         &self,
         head: &Head,
         most: usize,
@@ -112,7 +140,7 @@ impl Wanted {
         let known = refused
             .filter(|(_, refusal)| refusal.filter != Filter::Inactive)
             .filter_map(|(id, refusal)| {
-                let node = head.get::<ContainerInstanceRecord>(&format!("{}/{id}", self.pool))?;
+                let node = head.get::<ContainerInstanceRecord>(&self.node_key(&id))?;
                 Some((node, refusal.filter))
             });
         known.take(most).collect()

@@ -5,6 +5,7 @@ mod deployments;
 mod image_pins;
 mod nodes;
 mod protection;
+mod rehearsal;
 mod requests;
 mod task_sets;
 mod traffic;

@@ -281,6 +281,19 @@ pub(super) fn start(
     Ok(())
 }
 
+/// What placement would be asked about the next task of the PRIMARY deployment.
+pub(crate) fn next_task(ecs: &Ecs, head: &Head, service: &ServiceRecord) -> Option<tasks::Wanted> {
+    let deployment = service.primary()?;
+    let batch = Batch::of(head, service, deployment).ok()?;
+    let platform = deployment.task_spec.platform_version.as_deref();
+    let on_provider = tasks_by_provider(head, service, deployment);
+    let launch = batch.plan.next(platform, |provider| {
+        on_provider.get(provider).copied().unwrap_or_default()
+    });
+    let new = batch.task(service, deployment, launch);
+    Some(tasks::wanted_of_new(ecs, &new))
+}
+
 /// What the tasks of one deployment have in common.
 pub(super) struct Batch {
     pub definition: std::sync::Arc<TaskDefinitionRecord>,
@@ -291,13 +304,13 @@ pub(super) struct Batch {
 
 impl Batch {
     pub fn of(
-        tx: &Head,
+        head: &Head,
         service: &ServiceRecord,
         deployment: &DeploymentRecord,
     ) -> Result<Self, LoopError> {
         let spec = &deployment.task_spec;
         let key = spec.definition_key(service);
-        let definition = tx
+        let definition = head
             .get::<TaskDefinitionRecord>(&key)
             .ok_or_else(|| LoopError::Other(format!("the task definition {key} is gone")))?;
         let plan = spec.plan();
@@ -363,7 +376,7 @@ fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
 
 /// How the deployment's tasks are spread over the providers of its strategy now.
 fn tasks_by_provider(
-    tx: &Tx<'_>,
+    head: &Head,
     service: &ServiceRecord,
     deployment: &DeploymentRecord,
 ) -> HashMap<String, u64> {
@@ -371,7 +384,7 @@ fn tasks_by_provider(
     if deployment.task_spec.capacity_provider_strategy.is_empty() {
         return counts;
     }
-    for task in tx.index::<TaskRecord>("by_service", &service.key()) {
+    for task in head.index::<TaskRecord>("by_service", &service.key()) {
         let is_ours = task.desired_status == DesiredStatus::Running
             && task.deployment_id.as_ref() == Some(&deployment.id);
         if let (true, Some(provider)) = (is_ours, &task.capacity_provider) {
