@@ -10,7 +10,7 @@ use super::{
 use crate::task_state::{HealthStatus, TaskStatus};
 
 /// A service as the tables show it now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceView {
     pub desired_count: i32,
     pub minimum_healthy_percent: i32,
@@ -29,7 +29,7 @@ pub struct ServiceView {
     pub tasks: Vec<TaskView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeploymentView {
     pub id: String,
     pub completed: bool,
