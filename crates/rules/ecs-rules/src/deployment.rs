@@ -8,6 +8,9 @@
 mod choose;
 mod daemon;
 mod pacing;
+mod rebalance;
+#[cfg(test)]
+mod rebalance_tests;
 pub mod rollout;
 #[cfg(test)]
 mod rollout_tests;
@@ -26,6 +29,9 @@ use crate::task_state::TaskStatus;
 
 pub use daemon::NodeView;
 pub use pacing::{is_impaired, is_short_run, launch_delay, pace};
+pub use rebalance::{
+    MoveView, RETRY_AFTER as REBALANCE_AFTER, RebalanceStep, RebalanceView, ZoneCounts,
+};
 pub use view::{DeploymentView, ServiceView, TaskView, proven_at};
 
 use rollout::{Facts, RolloutStatus, RolloutStep, RolloutView};
@@ -47,6 +53,8 @@ pub struct Plan {
     pub complete: bool,
     /// What becomes of the service deployment.
     pub rollout: Option<RolloutStep>,
+    /// What becomes of the spread over Availability Zones.
+    pub rebalance: Option<RebalanceStep>,
     /// A task became healthy after the last failure: the circuit breaker counts from zero.
     pub forget_failures: bool,
     /// Everything is as desired.
@@ -68,6 +76,10 @@ pub struct Stop {
 pub enum StopCause {
     /// Scaling in, or of a deployment that is being replaced.
     Scaling {
+        deployment_id: String,
+    },
+    /// A task in a zone that had fewer is there instead.
+    Rebalancing {
         deployment_id: String,
     },
     FailedHealthChecks,
@@ -94,6 +106,8 @@ pub enum Wait {
     },
     /// No node took the last task.
     Room,
+    /// A task in another Availability Zone comes up, before one is stopped for it.
+    Rebalancing,
     /// The deployment failed, or was stopped: it starts nothing more.
     Failed,
     /// It is watched before it counts as done.
@@ -139,10 +153,26 @@ pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
     let shifting = service.shifting();
     let (mut plan, facts) = match shifting {
         Some(stage) => plan_shift(service, primary, stage, now),
-        None => plan_tasks(service, primary, now),
+        None => plan_at_one(service, primary, now),
     };
     plan_rollout(service, primary, facts, now, &mut plan);
+    if service.rebalance.is_some() {
+        let counts = Counts::of(service, &primary.id);
+        rebalance::plan(service, primary, &counts, now, &mut plan);
+    }
     plan
+}
+
+/// As [`plan_tasks`]; while a task arrives for the balance of zones, one more than desired is kept.
+fn plan_at_one(service: &ServiceView, primary: &DeploymentView, now: UnixMillis) -> (Plan, Facts) {
+    if service.arriving(primary).is_none() {
+        return plan_tasks(service, primary, now);
+    }
+    let with_arriving = ServiceView {
+        desired_count: service.desired_count + 1,
+        ..service.clone()
+    };
+    plan_tasks(&with_arriving, primary, now)
 }
 
 /// One set of tasks replaces another, within the percentages.
@@ -192,6 +222,7 @@ fn plan_shift(
             source: None,
             rollout: None,
             nodes: None,
+            rebalance: None,
             ..*service
         }
     };
@@ -534,6 +565,7 @@ impl Plan {
             && self.drop_deployments.is_empty()
             && !self.complete
             && self.rollout.is_none()
+            && self.rebalance.is_none()
             && !self.forget_failures
             && !self.inactive
     }

@@ -2,7 +2,8 @@
 
 use api_ecs::types::{
     AvailabilityZoneRebalancing, CreateServiceRequest, DeploymentConfiguration,
-    DeploymentController, DeploymentControllerType, LaunchType, PropagateTags, SchedulingStrategy,
+    DeploymentController, DeploymentControllerType, LaunchType, PlacementConstraint,
+    PlacementStrategy, PlacementStrategyType, PropagateTags, SchedulingStrategy,
 };
 use limits::TASKS_PER_SERVICE;
 
@@ -166,20 +167,68 @@ pub fn deployment_controller(
     }
 }
 
-/// AWS turns rebalancing on where nothing is said; here nothing said means DISABLED, which is what happens.
+/// What decides whether tasks can be moved between zones.
+#[derive(Debug)]
+pub struct Movable<'a> {
+    pub is_daemon: bool,
+    pub is_external: bool,
+    pub maximum_percent: i32,
+    pub placement_strategy: &'a [PlacementStrategy],
+    pub placement_constraints: &'a [PlacementConstraint],
+}
+
+/// AWS turns rebalancing on where a new service says nothing of it and can have it
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html>).
 pub fn zone_rebalancing(
     asked: Option<&AvailabilityZoneRebalancing>,
+    movable: &Movable<'_>,
 ) -> Result<&'static str, Refusal> {
     match asked.map(AvailabilityZoneRebalancing::as_str) {
-        None | Some("" | "DISABLED") => Ok("DISABLED"),
-        Some("ENABLED") => Err(Refusal::unsupported_field(
-            "availabilityZoneRebalancing ENABLED",
-            "running tasks are not moved between zones",
-        )),
+        None | Some("") => Ok(match check_movable(movable) {
+            Ok(()) => "ENABLED",
+            Err(_) => "DISABLED",
+        }),
+        Some("DISABLED") => Ok("DISABLED"),
+        Some("ENABLED") => check_movable(movable).map(|()| "ENABLED"),
         Some(_) => Err(Refusal::invalid_parameter(
             "Invalid availabilityZoneRebalancing. Valid values are ENABLED and DISABLED.",
         )),
     }
+}
+
+/// Whether tasks can be moved between zones: a new one must be allowed beside the old ones, and be placed by zone.
+pub fn check_movable(service: &Movable<'_>) -> Result<(), Refusal> {
+    const ZONE: &str = "attribute:ecs.availability-zone";
+    let refuse = |why: &str| {
+        Err(Refusal::invalid_parameter(format!(
+            "Availability Zone rebalancing is not supported {why}."
+        )))
+    };
+    if service.is_daemon {
+        return refuse("with the DAEMON scheduling strategy");
+    }
+    if service.is_external {
+        return refuse("with the EXTERNAL deployment controller");
+    }
+    if service.maximum_percent <= 100 {
+        return refuse("when maximumPercent is 100");
+    }
+    if let Some(first) = service.placement_strategy.first() {
+        let kind = first.r#type.as_ref().map(PlacementStrategyType::as_str);
+        if kind != Some("spread") || first.field.as_deref() != Some(ZONE) {
+            return refuse(
+                "unless the first placement strategy is spread over attribute:ecs.availability-zone",
+            );
+        }
+    }
+    let mut expressions = service
+        .placement_constraints
+        .iter()
+        .filter_map(|constraint| constraint.expression.as_deref());
+    if expressions.any(|text| text.contains("ecs.availability-zone")) {
+        return refuse("with a placement constraint on attribute:ecs.availability-zone");
+    }
+    Ok(())
 }
 
 pub fn propagate_tags(asked: Option<&PropagateTags>) -> Result<&'static str, Refusal> {
@@ -208,13 +257,10 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused_by_name() {
-        let refused = [
-            zone_rebalancing(Some(&AvailabilityZoneRebalancing::ENABLED)).unwrap_err(),
-            deployment_controller(Some(&DeploymentController {
-                r#type: Some(DeploymentControllerType::CODE_DEPLOY),
-            }))
-            .unwrap_err(),
-        ];
+        let refused = [deployment_controller(Some(&DeploymentController {
+            r#type: Some(DeploymentControllerType::CODE_DEPLOY),
+        }))
+        .unwrap_err()];
         for refusal in refused {
             assert!(matches!(refusal, Refusal::Unsupported(_)), "{refusal}");
         }
@@ -277,6 +323,38 @@ mod tests {
                 matches!(check_daemon(&asked), Err(Refusal::InvalidParameter(_))),
                 "{asked:?}"
             );
+        }
+    }
+
+    #[test]
+    fn zones_are_balanced_where_a_task_can_be_moved() {
+        let by = |kind: &str, field: &str| PlacementStrategy {
+            r#type: Some(kind.into()),
+            field: Some(field.into()),
+        };
+        let zones = [by("spread", "attribute:ecs.availability-zone")];
+        let packed = [by("binpack", "cpu")];
+        let whole = |maximum_percent, strategy| Movable {
+            is_daemon: false,
+            is_external: false,
+            maximum_percent,
+            placement_strategy: strategy,
+            placement_constraints: &[],
+        };
+        let enabled = Some(&AvailabilityZoneRebalancing::ENABLED);
+        let disabled = Some(&AvailabilityZoneRebalancing::DISABLED);
+        for fit in [whole(200, &[]), whole(101, &zones)] {
+            assert_eq!(zone_rebalancing(None, &fit), Ok("ENABLED"));
+            assert_eq!(zone_rebalancing(enabled, &fit), Ok("ENABLED"));
+            assert_eq!(zone_rebalancing(disabled, &fit), Ok("DISABLED"));
+        }
+        let daemon = Movable {
+            is_daemon: true,
+            ..whole(200, &[])
+        };
+        for unfit in [whole(100, &[]), whole(200, &packed), daemon] {
+            assert_eq!(zone_rebalancing(None, &unfit), Ok("DISABLED"));
+            assert!(zone_rebalancing(enabled, &unfit).is_err(), "{unfit:?}");
         }
     }
 

@@ -114,6 +114,7 @@ fn plan_set(view: &TaskSetsView, set: &TaskSetView, now: UnixMillis) -> TaskSetP
         deployments: vec![set.deployment.clone()],
         source: None,
         nodes: None,
+        rebalance: None,
         rollout: None,
         tasks: own.cloned().collect(),
     };

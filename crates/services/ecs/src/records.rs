@@ -23,7 +23,7 @@ pub use container_instance::{
 };
 pub use service::{
     DAEMON, DeploymentRecord, DeploymentRole, EXTERNAL, REPLICA, RollbackCandidate, RolloutState,
-    ServiceEventRecord, ServiceRecord, ServiceStatus, TaskSpec,
+    ServiceEventRecord, ServiceRecord, ServiceStatus, TaskSpec, ZoneMoveRecord,
 };
 pub use service_deployment::{
     AlarmMonitor, AlarmStateRecord, BreakerState, HookAction, HookRecord, HookStatus,

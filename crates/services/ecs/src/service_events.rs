@@ -130,6 +130,48 @@ pub(crate) fn stopped_pending(tasks: usize) -> String {
     format!("stopped {tasks} pending tasks.")
 }
 
+/// Tasks by zone, as <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/track-service-rebalancing.html> has it.
+pub(crate) fn not_balanced(zones: &[(String, usize)]) -> String {
+    format!(
+        "is not AZ balanced with {}. AZ Rebalancing in progress.",
+        zone_list(zones)
+    )
+}
+
+pub(crate) fn balanced(zones: &[(String, usize)]) -> String {
+    format!("is AZ balanced with {}.", zone_list(zones))
+}
+
+pub(crate) fn started_for_balance(zone: &str, task: &str) -> String {
+    format!("has started 1 tasks in {zone} to AZ Rebalance: (task {task}).")
+}
+
+pub(crate) fn stopped_for_balance(zone: &str, task: &str) -> String {
+    format!("has stopped 1 running tasks in {zone} due to AZ rebalancing: (task {task}).")
+}
+
+/// Why no node of the zone took the task.
+pub(crate) fn without_room_in(zone: &str, is_serverless: bool) -> String {
+    match is_serverless {
+        true => format!("is unable to place a task in {zone}. {TROUBLESHOOTING}"),
+        false => format!(
+            "is unable to place a task in {zone} because no container instance met all of its requirements. {TROUBLESHOOTING}"
+        ),
+    }
+}
+
+fn zone_list(zones: &[(String, usize)]) -> String {
+    let tasks = |(zone, count): &(String, usize)| format!("{count} tasks in {zone}");
+    match zones {
+        [] => String::new(),
+        [one] => tasks(one),
+        [first @ .., last] => {
+            let first: Vec<String> = first.iter().map(tasks).collect();
+            format!("{}, and {}", first.join(", "), tasks(last))
+        }
+    }
+}
+
 pub(crate) fn completed(deployment_id: &str) -> String {
     format!("(deployment {deployment_id}) deployment completed.")
 }

@@ -112,7 +112,7 @@ pub(crate) fn refusals(
     refused.map(|(node, filter)| (node.arn(), filter)).collect()
 }
 
-/// The container instances of a cluster that tasks of the definition may be on, full or not, by key.
+/// The nodes of a cluster, or the serverless ones, that tasks of the definition may be on, full or not, by key.
 pub(crate) fn matching_nodes(
     head: &Head,
     account: &str,
@@ -120,8 +120,10 @@ pub(crate) fn matching_nodes(
     cluster: &str,
     definition: &TaskDefinitionRecord,
     placing: &Placing,
+    is_serverless: bool,
 ) -> Vec<(String, Standing)> {
-    let required = make::required(definition, false);
+    let required = make::required(definition, is_serverless);
+    let cluster = if is_serverless { "" } else { cluster };
     pool::Wanted::of_definition((account, region, cluster), required, placing).matching(head)
 }
 

@@ -209,6 +209,7 @@ fn service(name: usize, status: usize, launch: usize) -> ServiceRecord {
         role_arn: None,
         deployments: vec![],
         task_sets: vec![],
+        zone_move: None,
         service_deployment: None,
         rollback_candidate: None,
         steady_state_reported_at: None,

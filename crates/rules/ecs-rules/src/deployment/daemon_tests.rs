@@ -62,6 +62,7 @@ fn service(nodes: Vec<NodeView>, tasks: Vec<TaskView>) -> ServiceView {
         deployments: vec![deployment("new"), deployment("old")],
         source: None,
         rollout: None,
+        rebalance: None,
         nodes: Some(nodes),
         tasks,
     }

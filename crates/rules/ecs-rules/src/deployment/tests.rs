@@ -16,6 +16,7 @@ pub(super) fn view(desired: i32, minimum: i32, maximum: i32) -> ServiceView {
         deployments: vec![deployment("new")],
         source: None,
         nodes: None,
+        rebalance: None,
         rollout: None,
         tasks: vec![],
     }

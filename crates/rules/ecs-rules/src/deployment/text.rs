@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Plan, StopCause, Wait,
+    Plan, RebalanceStep, StopCause, Wait,
     rollout::{FailureCause, RolloutStep},
     stages::StageStep,
 };
@@ -39,6 +39,9 @@ impl fmt::Display for Plan {
             None | Some(RolloutStep::Complete) => {}
             Some(step) => parts.push(step.to_string()),
         }
+        if let Some(step) = &self.rebalance {
+            parts.push(step.to_string());
+        }
         parts.extend(self.waits_for.iter().map(|wait| format!("waits: {wait}")));
         if parts.is_empty() {
             return formatter.write_str("nothing");
@@ -51,9 +54,22 @@ impl fmt::Display for StopCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Scaling { .. } => "scaling",
+            Self::Rebalancing { .. } => "rebalancing",
             Self::FailedHealthChecks => "unhealthy",
             Self::ServiceDeleted => "deleted",
         })
+    }
+}
+
+impl fmt::Display for RebalanceStep {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start { zone, .. } => write!(formatter, "start 1 in {zone} (rebalancing)"),
+            Self::Moved => formatter.write_str("moved"),
+            Self::GiveUp => formatter.write_str("give the move up"),
+            Self::Forget => formatter.write_str("forget the move"),
+            Self::Balanced { .. } => formatter.write_str("balanced"),
+        }
     }
 }
 
@@ -70,6 +86,7 @@ impl fmt::Display for Wait {
                 write!(formatter, "the next step of traffic, at {until:?}")
             }
             Self::Percentages => formatter.write_str("minimumHealthyPercent and maximumPercent"),
+            Self::Rebalancing => formatter.write_str("a task in another Availability Zone"),
             Self::ProtectedTasks => formatter.write_str("the protection of its tasks"),
             Self::Paced { short_runs } => {
                 write!(formatter, "{short_runs} tasks in a row ended at once")

@@ -4,6 +4,7 @@ use clock::UnixMillis;
 
 use super::{
     daemon::NodeView,
+    rebalance::RebalanceView,
     rollout::{EarlySuccess, RolloutStatus, RolloutView},
     stages::Stage,
 };
@@ -25,6 +26,8 @@ pub struct ServiceView {
     pub rollout: Option<RolloutView>,
     /// Where a DAEMON service's tasks are to be; none of a REPLICA service. `desired_count` is how many there are.
     pub nodes: Option<Vec<NodeView>>,
+    /// None of a service that does not ask for it, or cannot have it.
+    pub rebalance: Option<RebalanceView>,
     /// Those that are not STOPPED.
     pub tasks: Vec<TaskView>,
 }

@@ -155,6 +155,12 @@ pub(super) fn add_wait(findings: &mut Findings, wait: &Wait) {
             format!("{} in a row ended within seconds, so that the next one is delayed", tasks(*short_runs)),
             None,
         ),
+        Wait::Rebalancing => (
+            "REBALANCING",
+            "a task in another Availability Zone, before one of the fullest zone is stopped for it"
+                .into(),
+            None,
+        ),
         Wait::Room => ("ROOM", "a node with room for its tasks".into(), None),
         Wait::Failed => (
             "FAILED",

@@ -4,6 +4,7 @@
 pub(crate) mod act;
 mod daemon;
 pub(crate) mod look;
+mod rebalance;
 pub mod rehearsal;
 mod rollout;
 mod task_sets;

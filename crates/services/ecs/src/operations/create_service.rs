@@ -3,7 +3,11 @@ use api_ecs::{
     operations::CreateService,
     types::{ConflictException, CreateServiceRequest, CreateServiceResponse, Service},
 };
-use ecs_rules::{deployment_configuration::deployment_configuration, service, task_set};
+use ecs_rules::{
+    deployment_configuration::{MAXIMUM_PERCENT, deployment_configuration},
+    service::{self, Movable},
+    task_set,
+};
 use limits::SERVICES_PER_CLUSTER;
 use state::{Head, Record, Tx};
 use wire::{Access, Caller, Error, Handle, Stored};
@@ -143,7 +147,16 @@ impl Ecs {
             configuration = task_sets::percentages_only(configuration);
         }
         services::check_alarms(tx, caller, &configuration)?;
-        let rebalancing = service::zone_rebalancing(input.availability_zone_rebalancing.as_ref())?;
+        let rebalancing = service::zone_rebalancing(
+            input.availability_zone_rebalancing.as_ref(),
+            &Movable {
+                is_daemon,
+                is_external,
+                maximum_percent: configuration.maximum_percent.unwrap_or(MAXIMUM_PERCENT),
+                placement_strategy: input.placement_strategy.as_deref().unwrap_or_default(),
+                placement_constraints: input.placement_constraints.as_deref().unwrap_or_default(),
+            },
+        )?;
         let now = self.clock.now();
         let key = ServiceRecord::key_of(&caller.account, &caller.region, &cluster.name, name);
         Ok(ServiceRecord {
@@ -157,6 +170,7 @@ impl Ecs {
             task_sets: vec![],
             service_deployment: None,
             rollback_candidate: None,
+            zone_move: None,
             task_spec,
             deployment_configuration: Stored(configuration),
             scheduling_strategy: if is_daemon { DAEMON } else { REPLICA }.into(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use api_ecs::{
     errors,
     types::{
-        AssignPublicIp, DeploymentConfiguration, DeploymentController, NetworkConfiguration,
-        PlacementConstraint, PlacementStrategy,
+        AssignPublicIp, AvailabilityZoneRebalancing, DeploymentConfiguration, DeploymentController,
+        NetworkConfiguration, PlacementConstraint, PlacementStrategy,
     },
 };
 use ecs_rules::service;
@@ -114,6 +114,23 @@ pub(super) fn check_same_controller(
         ));
     }
     Ok(())
+}
+
+/// What an update asks of the balance over zones, of the service as it is after the update.
+pub(super) fn zone_rebalancing(
+    record: &ServiceRecord,
+    spec: &TaskSpec,
+    asked: &AvailabilityZoneRebalancing,
+) -> Result<&'static str, ecs_rules::Refusal> {
+    match asked.as_str() {
+        "" => Ok(match record.availability_zone_rebalancing.as_str() {
+            "ENABLED" => "ENABLED",
+            _ => "DISABLED",
+        }),
+        _ => record.with_movable(spec, |movable| {
+            service::zone_rebalancing(Some(asked), movable)
+        }),
+    }
 }
 
 /// Alarms that a deployment shall watch must be known. Whoever owns alarms publishes them; without such a service there

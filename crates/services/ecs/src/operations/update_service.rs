@@ -110,6 +110,11 @@ impl Ecs {
         }
         let now = self.clock.now();
         let spec = changed_spec(tx, caller, cluster, record, input)?;
+        if let Some(asked) = &input.availability_zone_rebalancing {
+            let rebalancing = services::zone_rebalancing(record, &spec, asked)?;
+            record.availability_zone_rebalancing = rebalancing.into();
+            record.zone_move = None;
+        }
         let forced = input.force_new_deployment == Some(true);
         if forced || spec.differs_for_deployment(&record.task_spec) {
             record.task_spec = spec;
@@ -175,9 +180,6 @@ fn change_settings(
             Some(&record.deployment_configuration),
             Some(asked.clone()),
         )?);
-    }
-    if let Some(asked) = &input.availability_zone_rebalancing {
-        record.availability_zone_rebalancing = service::zone_rebalancing(Some(asked))?.into();
     }
     if let Some(seconds) = service::check_grace_period(input.health_check_grace_period_seconds)? {
         record.health_check_grace_period_seconds = Some(seconds);

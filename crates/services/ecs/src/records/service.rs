@@ -2,6 +2,7 @@ use api_ecs::types::{
     DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy,
 };
 use clock::UnixMillis;
+use ecs_rules::{deployment_configuration::MAXIMUM_PERCENT, service::Movable};
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
@@ -55,6 +56,9 @@ pub struct ServiceRecord {
     /// What a deployment that fails goes back to: the last one that was completed.
     #[serde(default)]
     pub rollback_candidate: Option<RollbackCandidate>,
+    /// The move between Availability Zones that is under way, or was given up a short time ago.
+    #[serde(default)]
+    pub zone_move: Option<ZoneMoveRecord>,
     pub steady_state_reported_at: Option<UnixMillis>,
     /// Number of its first event; those before belong to a deleted service of the same name.
     pub first_event: i64,
@@ -65,6 +69,15 @@ pub struct ServiceRecord {
     pub created_at: UnixMillis,
     pub updated_at: UnixMillis,
     pub version: i64,
+}
+
+/// Of a service whose tasks are being balanced over Availability Zones; the service scheduler's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneMoveRecord {
+    /// Key of the task that was started in the zone that had too few, until another was stopped for it.
+    pub task_key: Option<String>,
+    /// After a move that failed: the next one not before then.
+    pub not_before: Option<UnixMillis>,
 }
 
 /// What a deployment's tasks are made of.
@@ -205,6 +218,32 @@ impl ServiceRecord {
 
     pub(crate) fn task_set_mut(&mut self, id: &str) -> Option<&mut TaskSetRecord> {
         self.task_sets.iter_mut().find(|set| set.id() == id)
+    }
+
+    /// What decides whether its tasks can be moved between zones, with this spec.
+    pub(crate) fn with_movable<T>(
+        &self,
+        spec: &TaskSpec,
+        answer: impl FnOnce(&Movable<'_>) -> T,
+    ) -> T {
+        let strategy: Vec<_> = spec
+            .placement_strategy
+            .iter()
+            .map(|own| own.0.clone())
+            .collect();
+        let constraints: Vec<_> = spec
+            .placement_constraints
+            .iter()
+            .map(|own| own.0.clone())
+            .collect();
+        let maximum = self.deployment_configuration.maximum_percent;
+        answer(&Movable {
+            is_daemon: self.scheduling_strategy == DAEMON,
+            is_external: self.is_external(),
+            maximum_percent: maximum.unwrap_or(MAXIMUM_PERCENT),
+            placement_strategy: &strategy,
+            placement_constraints: &constraints,
+        })
     }
 
     /// Shows what the PRIMARY task set says; without one, nothing but how tasks are placed.

@@ -9,6 +9,7 @@ mod rehearsal;
 mod requests;
 mod task_sets;
 mod traffic;
+mod zones;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use clock::UnixMillis;
 use ecs_rules::{
-    deployment::{Plan as DeploymentPlan, Stop, StopCause, Wait},
+    deployment::{Plan as DeploymentPlan, RebalanceStep, Stop, StopCause, Wait},
     task_state::stop_code,
 };
 use kit::LoopError;
@@ -14,7 +14,7 @@ use state::{Head, Record, Tx};
 use super::{
     daemon,
     look::{self, Look},
-    rollout, task_sets,
+    rebalance, rollout, task_sets,
 };
 use crate::{
     Ecs, deployments,
@@ -59,7 +59,11 @@ pub(super) fn act(
     if stops.len() == plan.stop.len() {
         start_all(ecs, tx, service, plan, now)?;
     }
-    if plan.start > 0 || !plan.stop.is_empty() {
+    if let Some(step) = &plan.rebalance {
+        rebalance::act(ecs, tx, service, step, now)?;
+    }
+    let moves = matches!(plan.rebalance, Some(RebalanceStep::Start { .. }));
+    if plan.start > 0 || !plan.stop.is_empty() || moves {
         service.steady_state_reported_at = None;
     }
     if plan.inactive {
@@ -166,10 +170,15 @@ pub(super) fn stop(
     now: UnixMillis,
 ) {
     let (mut stopped, mut pending, mut unhealthy) = (vec![], 0, 0);
+    let mut moved: Vec<(String, String)> = vec![];
     for stop in stops {
         let reason = stopped_reason(service, &stop.cause);
         let before = tx.get::<TaskRecord>(&stop.key);
-        let ran = before.is_some_and(|task| task.last_status >= TaskStatus::Running);
+        let ran = before
+            .as_ref()
+            .is_some_and(|task| task.last_status >= TaskStatus::Running);
+        let zone = before.and_then(|task| task.availability_zone.clone());
+        let zone = zone.unwrap_or_default();
         if tasks::stop(
             tx,
             &stop.key,
@@ -177,7 +186,9 @@ pub(super) fn stop(
             &reason,
             now,
         ) {
+            let is_moved = matches!(stop.cause, StopCause::Rebalancing { .. });
             match ran {
+                true if is_moved => moved.push((zone, id_of(&stop.key))),
                 true => stopped.push(id_of(&stop.key)),
                 false => pending += 1,
             }
@@ -194,6 +205,9 @@ pub(super) fn stop(
     if !stopped.is_empty() {
         let text = events::stopped(&stopped);
         events::add_of(ecs, tx, service, task_set, &text);
+    }
+    for (zone, task) in moved {
+        events::add(ecs, tx, service, &events::stopped_for_balance(&zone, &task));
     }
 }
 
@@ -223,7 +237,9 @@ fn count_unhealthy(
 fn stopped_reason(service: &ServiceRecord, cause: &StopCause) -> String {
     let scaling = |id: &str| format!("Scaling activity initiated by (deployment {id})");
     match cause {
-        StopCause::Scaling { deployment_id } => scaling(deployment_id),
+        StopCause::Scaling { deployment_id } | StopCause::Rebalancing { deployment_id } => {
+            scaling(deployment_id)
+        }
         StopCause::FailedHealthChecks => "Task failed container health checks".into(),
         StopCause::ServiceDeleted => {
             let primary = service.primary();
@@ -297,7 +313,7 @@ pub(crate) fn next_task(ecs: &Ecs, head: &Head, service: &ServiceRecord) -> Opti
 /// What the tasks of one deployment have in common.
 pub(super) struct Batch {
     pub definition: std::sync::Arc<TaskDefinitionRecord>,
-    plan: Plan,
+    pub plan: Plan,
     pub placing: Placing,
     tags: Tags,
 }
@@ -332,6 +348,20 @@ impl Batch {
             definition,
             plan,
             placing,
+        })
+    }
+
+    /// On whose capacity the next task runs.
+    pub fn next_launch(
+        &self,
+        head: &Tx<'_>,
+        service: &ServiceRecord,
+        deployment: &DeploymentRecord,
+    ) -> tasks::Launch {
+        let on_provider = tasks_by_provider(head, service, deployment);
+        let platform = deployment.task_spec.platform_version.as_deref();
+        self.plan.next(platform, |provider| {
+            on_provider.get(provider).copied().unwrap_or_default()
         })
     }
 

@@ -40,6 +40,7 @@ pub(super) fn nodes(head: &Head, service: &ServiceRecord) -> Option<Vec<NodeView
         &service.cluster,
         &batch.definition,
         &batch.placing,
+        false,
     );
     let nodes = matching.into_iter().filter_map(|(key, standing)| {
         let is_wanted = match standing {

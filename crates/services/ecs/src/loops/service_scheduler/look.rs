@@ -15,7 +15,7 @@ use ecs_rules::{
 };
 use state::{Head, Record};
 
-use super::{daemon, rollout::is_of_stage};
+use super::{daemon, rebalance, rollout::is_of_stage};
 use crate::{
     deployments,
     records::{
@@ -101,6 +101,7 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
             deployments: service.deployments.iter().map(deployment_view).collect(),
             source: source(service),
             nodes,
+            rebalance: rebalance::view(head, service, &tasks),
             rollout,
             tasks,
         };

@@ -1,0 +1,140 @@
+//! Moves tasks of a steady service between Availability Zones, as the planner says.
+
+use std::collections::BTreeSet;
+
+use clock::UnixMillis;
+use ecs_rules::{
+    deployment::{MoveView, REBALANCE_AFTER, RebalanceStep, RebalanceView, TaskView},
+    service::check_movable,
+};
+use kit::LoopError;
+use placement::{MemberOf, Standing};
+use state::{Head, Record, Tx};
+
+use super::act::Batch;
+use crate::{
+    Ecs,
+    records::{ContainerInstanceRecord, ServiceRecord, ServiceStatus, ZoneMoveRecord},
+    service_events as events,
+    tasks::{self, Creation},
+};
+
+/// None of a service that does not ask for it or cannot have it, and where there is nothing to move.
+pub(super) fn view(
+    head: &Head,
+    service: &ServiceRecord,
+    tasks: &[TaskView],
+) -> Option<RebalanceView> {
+    let is_asked = service.availability_zone_rebalancing == "ENABLED"
+        && service.status == ServiceStatus::Active;
+    // One task is always where it should be; the nodes need not be asked.
+    if !is_asked || service.zone_move.is_none() && tasks.len() < 2 {
+        return None;
+    }
+    let is_movable =
+        service.with_movable(&service.task_spec, |movable| check_movable(movable).is_ok());
+    is_movable.then(|| RebalanceView {
+        zones: zones(head, service),
+        under_way: service.zone_move.as_ref().map(|known| MoveView {
+            task: known.task_key.clone(),
+            not_before: known.not_before,
+        }),
+    })
+}
+
+/// Those with a node that takes the service's tasks, if there is room.
+fn zones(head: &Head, service: &ServiceRecord) -> Vec<String> {
+    let primary = service.primary();
+    // While deployments overlap nothing is moved.
+    let Some(primary) = primary.filter(|_| service.deployments.len() == 1) else {
+        return vec![];
+    };
+    let Ok(batch) = Batch::of(head, service, primary) else {
+        return vec![];
+    };
+    let matching = tasks::matching_nodes(
+        head,
+        &service.account,
+        &service.region,
+        &service.cluster,
+        &batch.definition,
+        &batch.placing,
+        batch.plan.is_serverless(),
+    );
+    let ready = matching
+        .into_iter()
+        .filter(|(_, standing)| *standing == Standing::Ready);
+    let zones: BTreeSet<String> = ready
+        .filter_map(|(key, _)| head.get::<ContainerInstanceRecord>(&key))
+        .map(|node| node.availability_zone.clone())
+        .collect();
+    zones.into_iter().collect()
+}
+
+pub(super) fn act(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    step: &RebalanceStep,
+    now: UnixMillis,
+) -> Result<(), LoopError> {
+    match step {
+        RebalanceStep::Start { zone, counts } => {
+            // Once for all the moves that it takes.
+            if service.zone_move.is_none() {
+                events::add(ecs, tx, service, &events::not_balanced(counts));
+            }
+            start(ecs, tx, service, zone, now)?;
+        }
+        RebalanceStep::Moved => service.zone_move = Some(ZoneMoveRecord::default()),
+        RebalanceStep::GiveUp => service.zone_move = Some(later(now)),
+        RebalanceStep::Forget => service.zone_move = None,
+        RebalanceStep::Balanced { counts } => {
+            events::add(ecs, tx, service, &events::balanced(counts));
+            service.zone_move = None;
+        }
+    }
+    Ok(())
+}
+
+fn start(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    zone: &str,
+    now: UnixMillis,
+) -> Result<(), LoopError> {
+    let Some(primary) = service.primary().cloned() else {
+        return Ok(());
+    };
+    let mut batch = Batch::of(tx, service, &primary)?;
+    let in_zone = MemberOf::parse(&format!("attribute:ecs.availability-zone == {zone}"))
+        .map_err(|error| LoopError::Other(format!("the zone {zone}: {error}")))?;
+    batch.placing.member_of.push(in_zone);
+    let launch = batch.next_launch(tx, service, &primary);
+    let is_serverless = launch.is_serverless();
+    let created = tasks::create(ecs, tx, &batch.task(service, &primary, launch))?;
+    service.zone_move = Some(match created {
+        Creation::Placed(task) | Creation::Waiting(task) => {
+            let text = events::started_for_balance(zone, &task.id);
+            events::add(ecs, tx, service, &text);
+            ZoneMoveRecord {
+                task_key: Some(task.key()),
+                not_before: None,
+            }
+        }
+        Creation::NoRoom(_) => {
+            let text = events::without_room_in(zone, is_serverless);
+            events::add_once(ecs, tx, service, &text);
+            later(now)
+        }
+    });
+    Ok(())
+}
+
+fn later(now: UnixMillis) -> ZoneMoveRecord {
+    ZoneMoveRecord {
+        task_key: None,
+        not_before: Some(now + REBALANCE_AFTER),
+    }
+}
