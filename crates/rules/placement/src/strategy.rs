@@ -149,10 +149,14 @@ impl Order {
 
     /// Whether the tasks of the group decide anything.
     pub fn looks_at_group(&self) -> bool {
-        self.steps.iter().any(|step| match step {
-            Step::Attribute(_) => true,
-            Step::Own { what, .. } => *what == Own::GroupTasks,
-        })
+        !self.attributes.is_empty() || self.looks_at_group_on_node()
+    }
+
+    /// Whether it matters how many tasks of the group a node has itself.
+    pub fn looks_at_group_on_node(&self) -> bool {
+        let is_it =
+            |step: &Step| matches!(step, Step::Own { what, .. } if *what == Own::GroupTasks);
+        self.steps.iter().any(is_it)
     }
 
     pub fn own_rank(&self, node: &Node, group_tasks: usize) -> OwnRank {

@@ -16,6 +16,8 @@ pub(super) type Slot = u32;
 const SMALL_GROUP_NODES: usize = 64;
 /// Reckoning with a group on up to this part of the nodes (a half) still costs less than looking at every node.
 const RECKONED_PART: usize = 2;
+/// Nodes of a group that are reckoned with in the time that looking at a node takes.
+const RECKONED_PER_LOOK: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -138,7 +140,8 @@ impl Pool {
         // Of many large groups not each can be kept: they are reckoned with as small ones are.
         let can_reckon = group_nodes <= nodes.len() / RECKONED_PART;
         if is_large {
-            let otherwise = if can_reckon { group_nodes } else { nodes.len() };
+            let looks = group_nodes / RECKONED_PER_LOOK;
+            let otherwise = if can_reckon { looks } else { nodes.len() };
             if let Some(question) = questions.find(need, strategies, true, nodes.len(), otherwise) {
                 return question.answer(nodes, need, draw);
             }

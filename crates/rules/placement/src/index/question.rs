@@ -376,11 +376,17 @@ impl Question {
             let of_value = |attribute: usize| spread[attribute][bucket.values[attribute] as usize];
             self.order.rank(own, of_value, draw)
         };
+        // Where only the values of attributes count the group's tasks, its nodes rank as they are in the order.
+        let no_nodes = BTreeMap::new();
+        let apart = match self.key.need.distinct_instance || self.order.looks_at_group_on_node() {
+            true => group,
+            false => &no_nodes,
+        };
         let without_group = self.buckets.iter().filter_map(|bucket| {
-            let (own, slot) = bucket.first(&self.order, group, draw)?;
+            let (own, slot) = bucket.first(&self.order, apart, draw)?;
             Some((rank_in(bucket, own), *slot))
         });
-        let of_group = group.iter().filter_map(|(slot, tasks)| {
+        let of_group = apart.iter().filter_map(|(slot, tasks)| {
             let entry = self.entries.get(*slot as usize)?;
             if self.key.need.distinct_instance || !matches!(entry.verdict, Verdict::Fits(_)) {
                 return None;
