@@ -1,10 +1,11 @@
 """Gantry says why: `gantry why` and `gantry plan`, on real containers."""
 
 import json
+import subprocess
 
 import pytest
 
-from world import wait_until
+from world import GANTRY, wait_until
 
 
 def why(world, *arguments):
@@ -107,3 +108,30 @@ def test_a_plan_says_what_then_happens_and_changes_nothing(world, web, ecs):
     world.wait_stable(web)
     after = {task["taskArn"] for task in world.service_tasks(web)}
     assert len(after) == 2 and not after & before, "what the plan said"
+
+
+def test_simulate_needs_no_server_and_tells_the_same_story_twice(tmp_path):
+    file = tmp_path / "small.json"
+    scenario = {
+        "nodes": [{"name": "n", "count": 3, "cpu": 1024, "memory": 2048}],
+        "services": [{"name": "web", "desiredCount": 3, "cpu": 512, "memory": 512}],
+        "nodeLostAfter": "30s",
+        "events": [{"at": "10s", "loseNode": "n-1"}],
+    }
+    file.write_text(json.dumps(scenario))
+    first, second = (subprocess.run([GANTRY, "simulate", file], capture_output=True, text=True, timeout=120) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout and "\x1b" not in first.stdout
+    assert "lose n-1" in first.stdout and "Steady at the end" in first.stdout
+    shown = subprocess.run([GANTRY, "simulate", file, "--output", "json"], capture_output=True, text=True, timeout=120)
+    web = json.loads(shown.stdout)["services"][0]
+    assert web["lowest"]["running"] == 2 and web["isSteady"] and web["belowMinimumSeconds"] > 30
+
+    # Too much for two nodes: it says what for, and that it is not well.
+    scenario["services"][0]["desiredCount"] = 5
+    file.write_text(json.dumps(scenario))
+    stuck = subprocess.run([GANTRY, "simulate", file], capture_output=True, text=True, timeout=120)
+    assert stuck.returncode == 1 and "web waits for a node with room" in stuck.stdout
+    file.write_text("nodes: []\nservices: []\nevent: []\n")
+    wrong = subprocess.run([GANTRY, "simulate", file], capture_output=True, text=True, timeout=120)
+    assert wrong.returncode == 1 and "line 3" in wrong.stderr

@@ -94,6 +94,11 @@ pub enum Command {
         after_help = "Examples:\n  gantry why 3f2a9c                   (a task, by the beginning of its id)\n  gantry why web --nodes              (a service, and what each node says to one more of its tasks)\n  gantry why node/node-1\n  gantry why deployment/Zx1…  or an ARN of any of them"
     )]
     Why(Why),
+    /// Plays a described cluster and what happens to it, by the real scheduler under virtual time; needs no server
+    #[command(
+        after_help = "Examples:\n  gantry simulate zone-loss.yaml\n  gantry simulate zone-loss.yaml --output json | jq .services\n\nThe file is YAML or JSON: docs/simulate.md. It ends with 1 if a service is not steady at the end."
+    )]
+    Simulate(Simulate),
     /// Shows what a change would lead to, without making it
     #[command(subcommand)]
     Plan(Plan),
@@ -246,6 +251,11 @@ pub struct Why {
     /// Also what each node says to one more such task now
     #[arg(long)]
     pub nodes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Simulate {
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Clone, Subcommand)]

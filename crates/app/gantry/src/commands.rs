@@ -13,6 +13,7 @@ pub mod logs;
 pub mod plan;
 pub mod ps;
 pub mod run;
+pub mod simulate;
 pub mod status;
 pub mod stop;
 pub mod tasks;

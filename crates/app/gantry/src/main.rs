@@ -47,6 +47,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     {
         return commands::up::detach(&global, up);
     }
+    // It has a runtime of its own, whose time is virtual.
+    if let Command::Simulate(simulate) = &command {
+        return commands::simulate::run(&global, simulate);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -67,6 +71,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Status => commands::status::run(&global).await,
             Command::Top(top) => commands::top::run(&global, top).await,
             Command::Events(events) => commands::events::run(&global, events).await,
+            Command::Simulate(_) => unreachable!("it was run before"),
             Command::Why(why) => commands::why::run(&global, why).await,
             Command::Plan(plan) => commands::plan::run(&global, plan).await,
             Command::History(history) => commands::history::run(&global, history).await,
@@ -82,6 +87,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn start_tracing(command: &Command) {
     let level = match command {
         Command::Up(_) | Command::Server(_) | Command::Agent(_) => "info",
+        // What nodes do there is told in the timeline.
+        Command::Simulate(_) => "off",
         _ => "warn",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));

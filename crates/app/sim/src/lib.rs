@@ -12,6 +12,7 @@ mod network;
 mod node;
 mod panics;
 mod profile;
+pub mod scenario;
 mod server;
 mod trace;
 mod workload;
@@ -23,6 +24,8 @@ use anyhow::Context;
 use clock::{Clock, UnixMillis};
 
 use checks::rest;
+use lot::Lot;
+use profile::Profile;
 pub use trace::Lines;
 use trace::Trace;
 use workload::{client::Client, definitions, operator};
@@ -59,7 +62,8 @@ pub fn run(seed: u64, lines: Lines) -> anyhow::Result<Outcome> {
     let outcome = runtime.block_on(async move {
         let clock = Clock::simulated(START, seed);
         let trace = Trace::new(clock.clone(), lines);
-        let world = World::new(seed, clock.clone(), trace.clone(), path);
+        let profile = Profile::draw(&Lot::new(seed, 1));
+        let world = World::new(seed, profile, clock.clone(), trace.clone(), path);
         trace.note(format_args!("seed {seed}: {:?}", world.profile));
         let run = tokio::select! {
             biased;

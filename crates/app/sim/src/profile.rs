@@ -28,6 +28,8 @@ pub struct Profile {
     pub drains: Option<Duration>,
     /// Whether tasks other than well-behaved ones occur.
     pub bad_tasks: bool,
+    /// The server's setting; none: a node may be away without end.
+    pub node_lost_after: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +99,36 @@ impl Profile {
             full_disks: sometimes(faulty(20), 30, 180),
             drains: sometimes(40, 20, 120),
             bad_tasks: lot.percent(70),
+            node_lost_after: None,
+        }
+    }
+
+    /// No fault and nothing drawn: what happens is somebody else's to say.
+    pub fn quiet(node_lost_after: Option<Duration>) -> Self {
+        let latency = (Duration::from_millis(1), Duration::from_millis(1));
+        Self {
+            unrest: Duration::ZERO,
+            clients: 0,
+            client_pause: latency,
+            serverless_nodes: 0,
+            container_instances: 0,
+            network: NetworkFaults {
+                latency,
+                lost: 0,
+                repeated: 0,
+                repeated_after: Duration::ZERO,
+            },
+            disk: DiskFaults { latency },
+            server_kills: None,
+            session_cuts: None,
+            agent_restarts: None,
+            reboots: None,
+            node_losses: None,
+            partitions: None,
+            full_disks: None,
+            drains: None,
+            bad_tasks: false,
+            node_lost_after,
         }
     }
 }

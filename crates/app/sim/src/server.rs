@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clock::{Clock, Process};
 use history::History;
@@ -26,22 +27,28 @@ pub struct Server {
     _stop: watch::Sender<bool>,
 }
 
+/// Where a server runs, and what its operator set.
+pub struct Place<'a> {
+    pub disk: &'a Disk,
+    pub history_directory: &'a Path,
+    pub node_lost_after: Option<Duration>,
+}
+
 impl Server {
     /// Opens what the disk has. `opened` sees the store before anything is changed.
     pub async fn start(
         world_clock: &Clock,
-        disk: &Disk,
-        history_directory: &Path,
+        place: Place<'_>,
         opened: impl FnOnce(&Store),
     ) -> anyhow::Result<Self> {
         let process = Process::new();
         let clock = world_clock.of_process(&process);
         let history = History::open(
-            history_directory,
+            place.history_directory,
             history::Options::default(),
             clock.clone(),
         )?;
-        let engine = disk.engine(clock.clone());
+        let engine = place.disk.engine(clock.clone());
         let store = Store::open(engine, Ecs::schema(Schema::new()), clock.clone()).await?;
         opened(&store);
         let config = Config {
@@ -50,7 +57,7 @@ impl Server {
             endpoint: "http://127.0.0.1:4580".into(),
             default_subnet_cidr: "172.31.0.0/20".into(),
             availability_zone: format!("{REGION}a"),
-            node_lost_after: None,
+            node_lost_after: place.node_lost_after,
         };
         let ecs = Ecs::new(store.clone(), Arc::new(history), clock.clone(), config);
         let defaults = ecs.bootstrap().await?;

@@ -17,7 +17,7 @@ use crate::{
     network::Network,
     node::machine::Machine,
     profile::Profile,
-    server::Server,
+    server::{Place, Server},
     trace::Trace,
 };
 
@@ -43,8 +43,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, clock: Clock, trace: Trace, history_directory: PathBuf) -> Arc<Self> {
-        let profile = Profile::draw(&Lot::new(seed, 1));
+    pub fn new(
+        seed: u64,
+        profile: Profile,
+        clock: Clock,
+        trace: Trace,
+        history_directory: PathBuf,
+    ) -> Arc<Self> {
         Arc::new(Self {
             disk: Disk::new(profile.disk.clone(), Lot::new(seed, 2)),
             network: Network::new(profile.network.clone(), Lot::new(seed, 3), clock.clone()),
@@ -75,7 +80,12 @@ impl World {
     pub async fn start_server(self: &Arc<Self>) -> anyhow::Result<()> {
         let tables = Arc::clone(&self.tables);
         let mut feed = None;
-        let server = Server::start(&self.clock, &self.disk, &self.history_directory, |store| {
+        let place = Place {
+            disk: &self.disk,
+            history_directory: &self.history_directory,
+            node_lost_after: self.profile.node_lost_after,
+        };
+        let server = Server::start(&self.clock, place, |store| {
             let (opened, changes) = store.read_and_feed(|head| lock(&tables).opened(head));
             opened.head();
             feed = Some(changes);

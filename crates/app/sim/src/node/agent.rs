@@ -165,6 +165,8 @@ fn registration(
         attribute(name, None)
     });
     attributes.extend(versions);
+    let own = offer.attributes.iter();
+    attributes.extend(own.map(|(name, value)| attribute(name.clone(), Some(value))));
     RegisterContainerInstanceRequest {
         cluster: (!offer.is_serverless).then(|| "default".to_owned()),
         container_instance_arn,

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{network::CallError, server};
 
-const STOP_MOST: Duration = Duration::from_secs(10);
 const RETRY_MOST: Duration = Duration::from_secs(20);
 
 pub fn spawn(agent: &Agent, arn: String) {
@@ -44,7 +43,7 @@ async fn drive(agent: Agent, arn: String) {
             continue;
         }
         if task.stop_wanted && task.is_running() {
-            clock.sleep(lot.duration(Duration::ZERO, STOP_MOST)).await;
+            clock.sleep(task.behaviour.stop(lot)).await;
             if let Some(known) = agent.machine.held().tasks.get_mut(&arn)
                 && known.is_running()
             {

@@ -16,6 +16,8 @@ pub struct Offer {
     pub is_serverless: bool,
     pub cpu_units: i32,
     pub memory_mib: i32,
+    /// Beside those that every machine has.
+    pub attributes: Vec<(String, String)>,
 }
 
 pub struct Machine {

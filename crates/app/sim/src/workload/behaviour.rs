@@ -6,6 +6,10 @@ use clock::UnixMillis;
 
 use crate::{lot::Lot, node::machine::Phase};
 
+const STOP_MOST: Duration = Duration::from_secs(10);
+/// Begins the name of an image that says what a script does.
+const SCRIPT: &str = "script.";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// Starts soon and runs until it is stopped.
@@ -24,6 +28,23 @@ pub enum Behaviour {
     Checked,
     /// Has a health check that passes and then fails.
     Sick,
+    /// What a scenario says.
+    Scripted(Script),
+}
+
+/// What a task of a scenario does; nothing of it is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Script {
+    /// From the payload to RUNNING.
+    pub starts_after: Duration,
+    pub fails_to_start: bool,
+    pub ends_after: Option<Duration>,
+    pub exit_code: i32,
+    /// With either it has a health check.
+    pub healthy_after: Option<Duration>,
+    pub sick_after: Option<Duration>,
+    /// From being told to stop to its end.
+    pub stops_after: Duration,
 }
 
 pub const ALL: [Behaviour; 8] = [
@@ -48,11 +69,15 @@ impl Behaviour {
             Self::Flaky => "flaky",
             Self::Checked => "checked",
             Self::Sick => "sick",
+            Self::Scripted(_) => "scripted",
         }
     }
 
     pub fn of_image(image: &str) -> Self {
         let name = image.split(':').next().unwrap_or_default();
+        if let Some(script) = Script::of_image(name) {
+            return Self::Scripted(script);
+        }
         let known = ALL.into_iter().find(|known| known.name() == name);
         known.unwrap_or(Self::Stable)
     }
@@ -63,13 +88,25 @@ impl Behaviour {
     }
 
     pub fn has_health_check(self) -> bool {
-        matches!(self, Self::Checked | Self::Sick)
+        match self {
+            Self::Scripted(script) => script.has_health_check(),
+            other => matches!(other, Self::Checked | Self::Sick),
+        }
     }
 
     pub fn pull(self, lot: &Lot) -> Duration {
         match self {
             Self::Slow => lot.seconds(10, 60),
+            Self::Scripted(script) => script.starts_after,
             _ => lot.duration(Duration::from_millis(10), Duration::from_secs(3)),
+        }
+    }
+
+    /// How long it takes to stop.
+    pub fn stop(self, lot: &Lot) -> Duration {
+        match self {
+            Self::Scripted(script) => script.stops_after,
+            _ => lot.duration(Duration::ZERO, STOP_MOST),
         }
     }
 
@@ -77,6 +114,8 @@ impl Behaviour {
     pub fn begin(self, now: UnixMillis, lot: &Lot) -> Phase {
         let until = match self {
             Self::NoImage => return no_image(),
+            Self::Scripted(script) if script.fails_to_start => return no_image(),
+            Self::Scripted(script) => script.ends_after,
             Self::Flaky => match lot.below(4) {
                 0 => return no_image(),
                 1 => Some(lot.seconds(0, 3)),
@@ -96,6 +135,7 @@ impl Behaviour {
     pub fn exit_code(self) -> i32 {
         match self {
             Self::Job => 0,
+            Self::Scripted(script) => script.exit_code,
             _ => 1,
         }
     }
@@ -105,9 +145,62 @@ impl Behaviour {
         const SETTLES_AFTER: Duration = Duration::from_secs(8);
         const SICKENS_AFTER: Duration = Duration::from_secs(45);
         match self {
+            Self::Scripted(script) => script.health(running_for),
             Self::Sick if running_for >= SICKENS_AFTER => "UNHEALTHY",
             Self::Checked | Self::Sick if running_for >= SETTLES_AFTER => "HEALTHY",
             _ => "UNKNOWN",
+        }
+    }
+}
+
+impl Script {
+    /// The image of a task that does this: all that a node is told of it.
+    pub fn image(self) -> String {
+        let time = |time: Option<Duration>| match time {
+            Some(time) => time.as_millis().to_string(),
+            None => "x".to_owned(),
+        };
+        let starts_after = Some(self.starts_after).filter(|_| !self.fails_to_start);
+        format!(
+            "{SCRIPT}{}.{}.{}.{}.{}.{}:1",
+            time(starts_after),
+            time(self.ends_after),
+            self.exit_code,
+            time(self.healthy_after),
+            time(self.sick_after),
+            self.stops_after.as_millis()
+        )
+    }
+
+    pub fn has_health_check(self) -> bool {
+        self.healthy_after.is_some() || self.sick_after.is_some()
+    }
+
+    fn of_image(name: &str) -> Option<Self> {
+        let parts: Vec<&str> = name.strip_prefix(SCRIPT)?.split('.').collect();
+        let &[starts, ends, exit_code, healthy, sick, stops] = parts.as_slice() else {
+            return None;
+        };
+        let time = |text: &str| text.parse().ok().map(Duration::from_millis);
+        Some(Self {
+            starts_after: time(starts).unwrap_or_default(),
+            fails_to_start: time(starts).is_none(),
+            ends_after: time(ends),
+            exit_code: exit_code.parse().ok()?,
+            healthy_after: time(healthy),
+            sick_after: time(sick),
+            stops_after: time(stops)?,
+        })
+    }
+
+    fn health(self, running_for: Duration) -> &'static str {
+        let has_come = |after: Option<Duration>| after.is_some_and(|after| running_for >= after);
+        if has_come(self.sick_after) {
+            "UNHEALTHY"
+        } else if has_come(self.healthy_after.or(Some(Duration::ZERO))) {
+            "HEALTHY"
+        } else {
+            "UNKNOWN"
         }
     }
 }

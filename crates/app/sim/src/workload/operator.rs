@@ -39,6 +39,7 @@ pub fn add_machine(world: &Arc<World>, lot: &Lot, is_serverless: bool, size: (i3
         is_serverless,
         cpu_units: size.0,
         memory_mib: size.1,
+        attributes: vec![],
     };
     let machine_lot = world.lot(1_000 + number as u64 + (lot.number() << 16));
     let machine = Machine::new(format!("node-{number}"), offer, machine_lot);
