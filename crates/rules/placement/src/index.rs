@@ -67,6 +67,11 @@ impl Index {
         self.pools.get(pool).into_iter().flat_map(Pool::nodes)
     }
 
+    /// The Availability Zones of a pool's nodes, in order.
+    pub fn zones(&self, pool: &str) -> impl Iterator<Item = &str> {
+        self.pools.get(pool).into_iter().flat_map(Pool::zones)
+    }
+
     /// Chooses a node for one task. `draw` is the caller's randomness: only [`Strategy::Random`] looks at it.
     pub fn place(&self, pool: &str, need: &Need, strategies: &[Strategy], draw: u64) -> Placement {
         match self.pools.get(pool) {

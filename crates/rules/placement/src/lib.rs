@@ -24,7 +24,7 @@ pub use lack::{Lack, lacks};
 pub use need::{MemberOf, Need};
 pub use node::{Attributes, Facts, Holding, Node, Phase, Standing, Used};
 pub use scan::{Decision, Verdict, matches, place, refusal, verdicts};
-pub use strategy::{MOST_STRATEGIES, Resource, SpreadOver, Strategy, ranked};
+pub use strategy::{AVAILABILITY_ZONE, MOST_STRATEGIES, Resource, SpreadOver, Strategy, ranked};
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Node;
 
+/// The attribute that every node has.
+pub const AVAILABILITY_ZONE: &str = "ecs.availability-zone";
+
 /// More are not looked at; the API takes no more.
 pub const MOST_STRATEGIES: usize = 5;
 
@@ -38,7 +41,7 @@ impl Strategy {
     /// What AWS does without a list: over zones, then over instances.
     pub fn default_list() -> Vec<Self> {
         vec![
-            Self::Spread(SpreadOver::Attribute("ecs.availability-zone".into())),
+            Self::Spread(SpreadOver::Attribute(AVAILABILITY_ZONE.into())),
             Self::Spread(SpreadOver::Instance),
         ]
     }

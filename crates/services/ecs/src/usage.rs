@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use placement::{Attributes, Facts, Holding, Index, Phase, Standing};
+use placement::{AVAILABILITY_ZONE, Attributes, Facts, Holding, Index, Phase, Standing};
 use state::{Change, View};
 
 pub use placement::Used;
@@ -108,10 +108,7 @@ fn holds_the_same(before: &TaskRecord, after: &TaskRecord) -> bool {
 }
 
 fn facts(node: &ContainerInstanceRecord) -> Facts {
-    let zone = (
-        "ecs.availability-zone",
-        Some(node.availability_zone.as_str()),
-    );
+    let zone = (AVAILABILITY_ZONE, Some(node.availability_zone.as_str()));
     let attributes = node
         .all_attributes()
         .map(|attribute| (attribute.name.as_str(), attribute.value.as_deref()));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Placement, question::Questions};
-use crate::{Facts, Holding, Need, Node, Standing, Strategy, Used};
+use crate::{AVAILABILITY_ZONE, Attributes, Facts, Holding, Need, Node, Standing, Strategy, Used};
 
 /// Position of a node; free ones are used again.
 pub(super) type Slot = u32;
@@ -24,6 +24,8 @@ pub(super) struct Pool {
     nodes: Nodes,
     slots_by_id: HashMap<Arc<str>, Slot>,
     free: Vec<Slot>,
+    /// Nodes by Availability Zone.
+    zones: BTreeMap<Box<str>, usize>,
     /// Kept up to date by asking, so behind a lock: askers have the pool shared.
     questions: Mutex<Questions>,
 }
@@ -56,9 +58,11 @@ struct Changes {
 impl Pool {
     pub fn set(&mut self, facts: Facts) {
         let slot = self.slot(&facts.id);
+        self.count_zone(&facts.attributes, true);
         let place = self.nodes.place_mut(slot);
+        let mut before = None;
         match &mut place.node {
-            Some(node) => node.facts = facts,
+            Some(node) => before = Some(std::mem::replace(&mut node.facts, facts).attributes),
             None => {
                 let used = place.waiting.take().map(|(_, used)| used);
                 place.node = Some(Node {
@@ -66,6 +70,9 @@ impl Pool {
                     used: used.unwrap_or_default(),
                 });
             }
+        }
+        if let Some(before) = before {
+            self.count_zone(&before, false);
         }
         self.nodes.note(slot);
     }
@@ -77,6 +84,7 @@ impl Pool {
         let place = self.nodes.place_mut(slot);
         if let Some(node) = place.node.take() {
             place.waiting = Some((node.facts.id, node.used));
+            self.count_zone(&node.facts.attributes, false);
         }
         self.nodes.note(slot);
         self.free_if_unused(slot);
@@ -115,6 +123,22 @@ impl Pool {
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         let nodes = self.nodes.slots.iter();
         nodes.filter_map(|place| place.node.as_ref())
+    }
+
+    /// Availability Zones that have nodes, whatever those can take.
+    pub fn zones(&self) -> impl Iterator<Item = &str> {
+        self.zones.keys().map(AsRef::as_ref)
+    }
+
+    fn count_zone(&mut self, attributes: &Attributes, is_more: bool) {
+        let Some(zone) = attributes.get(AVAILABILITY_ZONE) else {
+            return;
+        };
+        let count = self.zones.entry(zone.into()).or_default();
+        *count = if is_more { *count + 1 } else { *count - 1 };
+        if *count == 0 {
+            self.zones.remove(zone);
+        }
     }
 
     pub fn is_empty(&self) -> bool {

@@ -257,6 +257,9 @@ proptest! {
                 }
             }
         }
+        let zones: std::collections::BTreeSet<&str> =
+            index.nodes("c").filter_map(|node| node.facts.attributes.get(AVAILABILITY_ZONE)).collect();
+        prop_assert_eq!(index.zones("c").collect::<Vec<_>>(), zones.into_iter().collect::<Vec<_>>());
         prop_assert_eq!(&index, &truth.index());
         for task in std::mem::take(&mut truth.tasks) {
             on(&mut index, &task, Index::release);

@@ -1,6 +1,6 @@
 //! Moves tasks of a steady service between Availability Zones, as the planner says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clock::UnixMillis;
 use ecs_rules::{
@@ -13,10 +13,11 @@ use state::{Head, Record, Tx};
 
 use super::act::Batch;
 use crate::{
-    Ecs,
+    Ecs, NodeUsage,
     records::{ContainerInstanceRecord, ServiceRecord, ServiceStatus, ZoneMoveRecord},
     service_events as events,
     tasks::{self, Creation},
+    usage,
 };
 
 /// None of a service that does not ask for it or cannot have it, and where there is nothing to move.
@@ -27,8 +28,7 @@ pub(super) fn view(
 ) -> Option<RebalanceView> {
     let is_asked = service.availability_zone_rebalancing == "ENABLED"
         && service.status == ServiceStatus::Active;
-    // One task is always where it should be; the nodes need not be asked.
-    if !is_asked || service.zone_move.is_none() && tasks.len() < 2 {
+    if !is_asked || service.zone_move.is_none() && is_even(head, service, tasks) {
         return None;
     }
     let is_movable =
@@ -40,6 +40,27 @@ pub(super) fn view(
             not_before: known.not_before,
         }),
     })
+}
+
+/// Whether the tasks are spread evenly over all zones that there are: then they are over any of them, and no node need be
+/// asked.
+fn is_even(head: &Head, service: &ServiceRecord, tasks: &[TaskView]) -> bool {
+    let index = head.view::<NodeUsage>().index();
+    // Serverless capacity is in a pool without a cluster's name.
+    let pools = [&*service.cluster, ""].map(|cluster| {
+        let (account, region) = (&service.account, &service.region);
+        usage::pool(account, region, cluster)
+    });
+    let zones = pools.iter().flat_map(|pool| index.zones(pool));
+    let mut counts: BTreeMap<&str, usize> = zones.map(|zone| (zone, 0)).collect();
+    let of_tasks = tasks
+        .iter()
+        .filter_map(|task| task.availability_zone.as_deref());
+    for zone in of_tasks {
+        *counts.entry(zone).or_default() += 1;
+    }
+    let most = counts.values().max().copied().unwrap_or_default();
+    counts.values().all(|count| count + 1 >= most)
 }
 
 /// Those with a node that takes the service's tasks, if there is room.
