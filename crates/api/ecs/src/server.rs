@@ -128,12 +128,15 @@ where
     S: Handle<operations::ContinueServiceDeployment>
         + Handle<operations::CreateCapacityProvider>
         + Handle<operations::CreateCluster>
+        + Handle<operations::CreateDaemon>
         + Handle<operations::CreateService>
         + Handle<operations::CreateTaskSet>
         + Handle<operations::DeleteAccountSetting>
         + Handle<operations::DeleteAttributes>
         + Handle<operations::DeleteCapacityProvider>
         + Handle<operations::DeleteCluster>
+        + Handle<operations::DeleteDaemon>
+        + Handle<operations::DeleteDaemonTaskDefinition>
         + Handle<operations::DeleteService>
         + Handle<operations::DeleteTaskDefinitions>
         + Handle<operations::DeleteTaskSet>
@@ -142,6 +145,10 @@ where
         + Handle<operations::DescribeCapacityProviders>
         + Handle<operations::DescribeClusters>
         + Handle<operations::DescribeContainerInstances>
+        + Handle<operations::DescribeDaemon>
+        + Handle<operations::DescribeDaemonDeployments>
+        + Handle<operations::DescribeDaemonRevisions>
+        + Handle<operations::DescribeDaemonTaskDefinition>
         + Handle<operations::DescribeServiceDeployments>
         + Handle<operations::DescribeServiceRevisions>
         + Handle<operations::DescribeServices>
@@ -154,6 +161,9 @@ where
         + Handle<operations::ListAttributes>
         + Handle<operations::ListClusters>
         + Handle<operations::ListContainerInstances>
+        + Handle<operations::ListDaemonDeployments>
+        + Handle<operations::ListDaemonTaskDefinitions>
+        + Handle<operations::ListDaemons>
         + Handle<operations::ListServiceDeployments>
         + Handle<operations::ListServices>
         + Handle<operations::ListServicesByNamespace>
@@ -166,6 +176,7 @@ where
         + Handle<operations::PutAttributes>
         + Handle<operations::PutClusterCapacityProviders>
         + Handle<operations::RegisterContainerInstance>
+        + Handle<operations::RegisterDaemonTaskDefinition>
         + Handle<operations::RegisterTaskDefinition>
         + Handle<operations::RunTask>
         + Handle<operations::StartTask>
@@ -181,6 +192,7 @@ where
         + Handle<operations::UpdateClusterSettings>
         + Handle<operations::UpdateContainerAgent>
         + Handle<operations::UpdateContainerInstancesState>
+        + Handle<operations::UpdateDaemon>
         + Handle<operations::UpdateService>
         + Handle<operations::UpdateServicePrimaryTaskSet>
         + Handle<operations::UpdateTaskProtection>
@@ -203,6 +215,7 @@ where
                 wire::serve::<operations::CreateCapacityProvider, S>(&self.0, call)
             }
             "CreateCluster" => wire::serve::<operations::CreateCluster, S>(&self.0, call),
+            "CreateDaemon" => wire::serve::<operations::CreateDaemon, S>(&self.0, call),
             "CreateService" => wire::serve::<operations::CreateService, S>(&self.0, call),
             "CreateTaskSet" => wire::serve::<operations::CreateTaskSet, S>(&self.0, call),
             "DeleteAccountSetting" => {
@@ -213,6 +226,10 @@ where
                 wire::serve::<operations::DeleteCapacityProvider, S>(&self.0, call)
             }
             "DeleteCluster" => wire::serve::<operations::DeleteCluster, S>(&self.0, call),
+            "DeleteDaemon" => wire::serve::<operations::DeleteDaemon, S>(&self.0, call),
+            "DeleteDaemonTaskDefinition" => {
+                wire::serve::<operations::DeleteDaemonTaskDefinition, S>(&self.0, call)
+            }
             "DeleteService" => wire::serve::<operations::DeleteService, S>(&self.0, call),
             "DeleteTaskDefinitions" => {
                 wire::serve::<operations::DeleteTaskDefinitions, S>(&self.0, call)
@@ -230,6 +247,16 @@ where
             "DescribeClusters" => wire::serve::<operations::DescribeClusters, S>(&self.0, call),
             "DescribeContainerInstances" => {
                 wire::serve::<operations::DescribeContainerInstances, S>(&self.0, call)
+            }
+            "DescribeDaemon" => wire::serve::<operations::DescribeDaemon, S>(&self.0, call),
+            "DescribeDaemonDeployments" => {
+                wire::serve::<operations::DescribeDaemonDeployments, S>(&self.0, call)
+            }
+            "DescribeDaemonRevisions" => {
+                wire::serve::<operations::DescribeDaemonRevisions, S>(&self.0, call)
+            }
+            "DescribeDaemonTaskDefinition" => {
+                wire::serve::<operations::DescribeDaemonTaskDefinition, S>(&self.0, call)
             }
             "DescribeServiceDeployments" => {
                 wire::serve::<operations::DescribeServiceDeployments, S>(&self.0, call)
@@ -255,6 +282,13 @@ where
             "ListContainerInstances" => {
                 wire::serve::<operations::ListContainerInstances, S>(&self.0, call)
             }
+            "ListDaemonDeployments" => {
+                wire::serve::<operations::ListDaemonDeployments, S>(&self.0, call)
+            }
+            "ListDaemonTaskDefinitions" => {
+                wire::serve::<operations::ListDaemonTaskDefinitions, S>(&self.0, call)
+            }
+            "ListDaemons" => wire::serve::<operations::ListDaemons, S>(&self.0, call),
             "ListServiceDeployments" => {
                 wire::serve::<operations::ListServiceDeployments, S>(&self.0, call)
             }
@@ -282,6 +316,9 @@ where
             }
             "RegisterContainerInstance" => {
                 wire::serve::<operations::RegisterContainerInstance, S>(&self.0, call)
+            }
+            "RegisterDaemonTaskDefinition" => {
+                wire::serve::<operations::RegisterDaemonTaskDefinition, S>(&self.0, call)
             }
             "RegisterTaskDefinition" => {
                 wire::serve::<operations::RegisterTaskDefinition, S>(&self.0, call)
@@ -316,6 +353,7 @@ where
             "UpdateContainerInstancesState" => {
                 wire::serve::<operations::UpdateContainerInstancesState, S>(&self.0, call)
             }
+            "UpdateDaemon" => wire::serve::<operations::UpdateDaemon, S>(&self.0, call),
             "UpdateService" => wire::serve::<operations::UpdateService, S>(&self.0, call),
             "UpdateServicePrimaryTaskSet" => {
                 wire::serve::<operations::UpdateServicePrimaryTaskSet, S>(&self.0, call)

@@ -13,6 +13,10 @@ pub const SERVICES_PER_CLUSTER: usize = 5_000;
 pub const TASK_SETS_PER_SERVICE: usize = 5;
 /// Ours: a Cloud Map attribute, which AWS makes of it, has no more.
 pub const EXTERNAL_ID_CHARACTERS: usize = 1024;
+/// Daemons (CreateDaemon) of a cluster; AWS names no number.
+pub const DAEMONS_PER_CLUSTER: usize = 100;
+/// Capacity providers that a daemon names.
+pub const CAPACITY_PROVIDERS_PER_DAEMON: usize = 20;
 pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
 pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
 /// Ours: AWS has no quota of them, and DescribeCapacityProviders looks at all.

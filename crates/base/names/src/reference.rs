@@ -114,8 +114,17 @@ impl ContainerInstanceReference {
 
 impl TaskDefinitionReference {
     pub fn parse(text: &str) -> Result<Self, NameError> {
+        Self::of_kind(text, "task-definition")
+    }
+
+    /// Of a daemon task definition: families of their own.
+    pub fn of_daemon(text: &str) -> Result<Self, NameError> {
+        Self::of_kind(text, "daemon-task-definition")
+    }
+
+    fn of_kind(text: &str, kind: &'static str) -> Result<Self, NameError> {
         let short = if Arn::is_arn(text) {
-            resource(text, "task-definition")?
+            resource(text, kind)?
         } else {
             text.to_owned()
         };

@@ -58,6 +58,18 @@ impl Scope {
         self.ecs(&["task-set", cluster, service, id])
     }
 
+    pub fn daemon(&self, cluster: &str, name: &str) -> String {
+        self.ecs(&["daemon", cluster, name])
+    }
+
+    pub fn daemon_deployment(&self, cluster: &str, daemon: &str, id: &str) -> String {
+        self.ecs(&["daemon-deployment", cluster, daemon, id])
+    }
+
+    pub fn daemon_revision(&self, cluster: &str, daemon: &str, id: &str) -> String {
+        self.ecs(&["daemon-revision", cluster, daemon, id])
+    }
+
     pub fn task(&self, cluster: &str, id: &str) -> String {
         self.ecs(&["task", cluster, id])
     }
@@ -80,6 +92,13 @@ impl Scope {
 
     pub fn task_definition(&self, family: &str, revision: i32) -> String {
         self.arn("ecs", &format!("task-definition/{family}:{revision}"))
+    }
+
+    pub fn daemon_task_definition(&self, family: &str, revision: i32) -> String {
+        self.arn(
+            "ecs",
+            &format!("daemon-task-definition/{family}:{revision}"),
+        )
     }
 
     pub fn repository(&self, name: &str) -> String {

@@ -4,6 +4,7 @@ pub mod account_setting;
 pub mod capacity_provider;
 pub mod capacity_strategy;
 pub mod cluster;
+pub mod daemon;
 pub mod deployment;
 pub mod deployment_configuration;
 pub mod node;

@@ -9,6 +9,7 @@ use crate::{Need, Node, Standing};
 pub enum Filter {
     Inactive,
     Draining,
+    Daemons,
     Agent,
     Attribute,
     MemberOf,
@@ -27,9 +28,10 @@ pub struct Refusal {
 }
 
 impl Filter {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Inactive,
         Self::Draining,
+        Self::Daemons,
         Self::Agent,
         Self::Attribute,
         Self::MemberOf,
@@ -45,7 +47,8 @@ impl Filter {
     /// constraints as ECS answers them).
     pub fn failure_reason(self) -> &'static str {
         match self {
-            Self::Inactive | Self::Draining => "INACTIVE",
+            // AWS shows an instance whose daemons do not run yet as one that is not ACTIVE yet.
+            Self::Inactive | Self::Draining | Self::Daemons => "INACTIVE",
             Self::Agent => "AGENT",
             Self::Attribute => "ATTRIBUTE",
             Self::MemberOf => "MemberOf placement constraint unsatisfied.",
@@ -62,6 +65,8 @@ impl Filter {
 pub(crate) fn check(node: &Node, need: &Need, group_tasks: usize) -> Result<(), Refusal> {
     match node.facts.standing {
         Standing::Ready => {}
+        Standing::AwaitsDaemons if need.is_daemon => {}
+        Standing::AwaitsDaemons => return refuse(Filter::Daemons, 0),
         Standing::Inactive => return refuse(Filter::Inactive, 0),
         Standing::Draining => return refuse(Filter::Draining, 0),
         Standing::Disconnected => return refuse(Filter::Agent, 0),

@@ -9,6 +9,8 @@ use crate::{Filter, Need, Node, Standing};
 pub enum Lack {
     Inactive,
     Draining,
+    /// Critical daemons do not run there yet.
+    Daemons,
     Agent,
     Attribute {
         name: String,
@@ -45,6 +47,7 @@ pub fn lacks(node: &Node, need: &Need) -> Vec<Lack> {
     let mut lacks = vec![];
     lacks.extend(match node.facts.standing {
         Standing::Ready => None,
+        Standing::AwaitsDaemons => (!need.is_daemon).then_some(Lack::Daemons),
         Standing::Inactive => Some(Lack::Inactive),
         Standing::Draining => Some(Lack::Draining),
         Standing::Disconnected => Some(Lack::Agent),
@@ -104,6 +107,7 @@ impl Lack {
         match self {
             Self::Inactive => Filter::Inactive,
             Self::Draining => Filter::Draining,
+            Self::Daemons => Filter::Daemons,
             Self::Agent => Filter::Agent,
             Self::Attribute { .. } => Filter::Attribute,
             Self::MemberOf(_) => Filter::MemberOf,
@@ -121,6 +125,7 @@ impl fmt::Display for Lack {
         match self {
             Self::Inactive => formatter.write_str("it is deregistered"),
             Self::Draining => formatter.write_str("it is DRAINING"),
+            Self::Daemons => formatter.write_str("critical daemons do not run there yet"),
             Self::Agent => formatter.write_str("its agent is disconnected"),
             Self::Attribute { name, wanted, has } => {
                 write!(formatter, "attribute {name}")?;

@@ -22,6 +22,8 @@ pub struct Need {
     pub group: String,
     /// No other task of the group on the same node.
     pub distinct_instance: bool,
+    /// It is the task of a daemon, which others wait for.
+    pub is_daemon: bool,
 }
 
 /// A constraint `memberOf`. Equal when written equally.

@@ -32,6 +32,8 @@ pub struct Facts {
 /// Whether a node takes tasks at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
+    /// Critical daemons do not run there yet; only they are placed there.
+    AwaitsDaemons,
     Ready,
     Disconnected,
     Draining,

@@ -70,6 +70,7 @@ impl fmt::Display for Filter {
         formatter.write_str(match self {
             Self::Inactive => "deregistered",
             Self::Draining => "DRAINING",
+            Self::Daemons => "waits for its daemons",
             Self::Agent => "agent disconnected",
             Self::Attribute => "an attribute is missing",
             Self::MemberOf => "outside a memberOf constraint",

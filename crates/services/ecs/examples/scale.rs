@@ -358,6 +358,7 @@ fn node(number: usize) -> ContainerInstanceRecord {
             connected: true,
             changed_at: clock.now(),
         },
+        awaited_daemons: vec![],
         tags: vec![],
         registered_at: clock.now(),
         deregistered_at: None,

@@ -89,6 +89,9 @@ impl ClusterCounts {
     }
 
     fn service(&mut self, service: &ServiceRecord, sign: i32) {
+        if service.daemon_name().is_some() {
+            return;
+        }
         let kind = service_kind(service) as usize;
         let key = ClusterRecord::key_of(&service.account, &service.region, &service.cluster);
         self.change(key, |counts| match service.status {

@@ -64,6 +64,32 @@ pub(crate) fn begin(
     Ok(())
 }
 
+/// Makes the deployment of a daemon that is being deleted: its tasks leave, and then it is SUCCESSFUL.
+pub(crate) fn tear_down(clock: &Clock, tx: &mut Tx<'_>, service: &mut ServiceRecord) {
+    let Some(target) = service.primary().and_then(share) else {
+        return;
+    };
+    let now = clock.now();
+    let record = ServiceDeploymentRecord {
+        status: RolloutStatus::InProgress,
+        started_at: Some(now),
+        ..new_record(clock, service, shares(&service.deployments), target)
+    };
+    service.service_deployment = Some(record.id.clone());
+    tx.put(record);
+}
+
+/// The last task of a daemon that is deleted is gone.
+pub(crate) fn end_tear_down(tx: &mut Tx<'_>, service: &ServiceRecord, now: UnixMillis) {
+    let known = current(tx, service).filter(|_| service.daemon_name().is_some());
+    if let Some(known) = known {
+        let mut record = ServiceDeploymentRecord::clone(&known);
+        if end(tx, service, &mut record, RolloutStatus::Successful, "", now) {
+            tx.put(record);
+        }
+    }
+}
+
 /// Gives a service of an older binary the records that it has not: the revision of each of its deployments, and the
 /// service deployment of the PRIMARY. Nothing to do for any other.
 pub(crate) fn adopt(clock: &Clock, tx: &mut Tx<'_>, service: &mut ServiceRecord) {
@@ -281,6 +307,7 @@ fn new_record(
         status: RolloutStatus::Pending,
         status_reason: None,
         configuration: configuration.clone(),
+        daemon_configuration: service.daemon_configuration.clone(),
         sources,
         target,
         breaker: BreakerState {

@@ -9,6 +9,7 @@ mod assign;
 mod bootstrap;
 mod client_token;
 mod counts;
+mod daemons;
 mod deployments;
 mod explain;
 mod image_pins;

@@ -1,6 +1,7 @@
 //! One file a loop.
 
 mod archive;
+mod daemon_guard;
 mod delete_definitions;
 mod expire_tokens;
 mod lost_node;
@@ -68,6 +69,15 @@ impl Ecs {
                 "lost-node",
                 Box::pin(kit::loops::run(
                     lost_node::LostNode(Arc::clone(self)),
+                    store.clone(),
+                    clock.clone(),
+                    shutdown.clone(),
+                )),
+            ),
+            run(
+                "daemon-guard",
+                Box::pin(kit::loops::run(
+                    daemon_guard::DaemonGuard(Arc::clone(self)),
                     store.clone(),
                     clock.clone(),
                     shutdown.clone(),

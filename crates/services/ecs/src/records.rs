@@ -19,11 +19,13 @@ pub use attachment::ElasticNetworkInterface;
 pub use capacity_provider::CapacityProviderRecord;
 pub use cluster::{ClusterRecord, ClusterStatus, StrategyItem};
 pub use container_instance::{
-    AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
+    AgentConnection, Attribute, AwaitedDaemon, CAPACITY_PROVIDER_ATTRIBUTE, Capacity,
+    ContainerInstanceRecord, ContainerInstanceStatus,
 };
 pub use service::{
-    DAEMON, DeploymentRecord, DeploymentRole, EXTERNAL, REPLICA, RollbackCandidate, RolloutState,
-    ServiceEventRecord, ServiceRecord, ServiceStatus, TaskSpec, ZoneMoveRecord,
+    DAEMON, DAEMON_PREFIX, DaemonSpec, DeploymentRecord, DeploymentRole, EXTERNAL, REPLICA,
+    RollbackCandidate, RolloutState, ServiceEventRecord, ServiceRecord, ServiceStatus, TaskSpec,
+    ZoneMoveRecord,
 };
 pub use service_deployment::{
     AlarmMonitor, AlarmStateRecord, BreakerState, HookAction, HookRecord, HookStatus,
@@ -34,6 +36,7 @@ pub use task::{
     ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding, PlacingRecord, TaskRecord,
     TaskStatus,
 };
+pub(crate) use task_definition::task_definition_arn;
 pub use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus};
 pub use task_set::{Stability, TaskSetRecord, TaskSetStatus};
 pub use token::ClientTokenRecord;

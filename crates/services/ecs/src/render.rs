@@ -3,6 +3,7 @@
 pub(crate) mod capacity_provider;
 pub(crate) mod cluster;
 pub(crate) mod container_instance;
+pub(crate) mod daemon;
 pub(crate) mod service;
 pub(crate) mod service_deployment;
 pub(crate) mod tags;

@@ -62,7 +62,10 @@ pub(crate) fn add_of(
 fn subject(service: &ServiceRecord, deployment_id: Option<&str>) -> String {
     match deployment_id.filter(|id| service.task_set(id).is_some()) {
         Some(id) => format!("(service {}, taskSet {id})", service.name),
-        None => format!("(service {})", service.name),
+        None => match service.daemon_name() {
+            Some(daemon) => format!("(daemon {daemon})"),
+            None => format!("(service {})", service.name),
+        },
     }
 }
 

@@ -18,7 +18,9 @@ use crate::{
     Ecs,
     assign::{self, AssignError},
     launch::Placing,
-    records::{DesiredStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus},
+    records::{
+        ContainerInstanceRecord, DesiredStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus,
+    },
 };
 
 pub use pool::Wanted;
@@ -138,6 +140,22 @@ pub(crate) fn wanted(head: &Head, task: &TaskRecord) -> Option<Wanted> {
 pub(crate) fn wanted_of_new(ecs: &Ecs, new: &NewTask<'_>) -> Wanted {
     let task = make::record(ecs, new);
     Wanted::of(&task, make::required_attributes(new), &new.placing)
+}
+
+/// As [`matching_nodes`], of one node; `None` if placement does not know it.
+pub(crate) fn node_matches(
+    head: &Head,
+    node: &ContainerInstanceRecord,
+    definition: &TaskDefinitionRecord,
+    placing: &Placing,
+) -> Option<bool> {
+    let required = make::required(definition, false);
+    let scope = (
+        node.account.as_str(),
+        node.region.as_str(),
+        node.cluster.as_str(),
+    );
+    pool::Wanted::of_definition(scope, required, placing).matches(head, &node.id)
 }
 
 /// Tries again to place a task that waits; true when it has a node now.

@@ -117,8 +117,11 @@ fn facts(node: &ContainerInstanceRecord) -> Facts {
         standing: match node.status {
             ContainerInstanceStatus::Inactive => Standing::Inactive,
             ContainerInstanceStatus::Draining => Standing::Draining,
-            ContainerInstanceStatus::Active if node.connection.connected => Standing::Ready,
-            ContainerInstanceStatus::Active => Standing::Disconnected,
+            ContainerInstanceStatus::Active if !node.connection.connected => Standing::Disconnected,
+            ContainerInstanceStatus::Active if !node.awaited_daemons.is_empty() => {
+                Standing::AwaitsDaemons
+            }
+            ContainerInstanceStatus::Active => Standing::Ready,
         },
         cpu_units: node.cpu_units,
         memory_mib: node.memory_mib,

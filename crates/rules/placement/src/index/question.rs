@@ -177,16 +177,23 @@ impl Key {
             member_of,
             group,
             distinct_instance,
+            is_daemon,
         } = &self.need;
         self.is_of_group == is_of_group
             && (!is_of_group || *group == need.group)
-            && (*cpu_units, *memory_mib, *gpus, *distinct_instance)
-                == (
-                    need.cpu_units,
-                    need.memory_mib,
-                    need.gpus,
-                    need.distinct_instance,
-                )
+            && (
+                *cpu_units,
+                *memory_mib,
+                *gpus,
+                *distinct_instance,
+                *is_daemon,
+            ) == (
+                need.cpu_units,
+                need.memory_mib,
+                need.gpus,
+                need.distinct_instance,
+                need.is_daemon,
+            )
             && *host_ports == need.host_ports
             && *attributes == need.attributes
             && *member_of == need.member_of
@@ -200,7 +207,7 @@ fn hash(need: &Need, strategies: &[Strategy], is_of_group: bool) -> u64 {
         need.cpu_units,
         need.memory_mib,
         need.gpus,
-        need.distinct_instance,
+        (need.distinct_instance, need.is_daemon),
         is_of_group.then_some(&need.group),
     )
         .hash(&mut hasher);

@@ -103,9 +103,10 @@ proptest! {
     /// Node by node, the answers are the one answer, taken apart.
     #[test]
     fn verdicts_agree_with_placement(
-        nodes in prop::collection::vec((0..3_i64, 0..3_i64, 0..3_usize, 0..4_u8, any::<bool>()), 0..8),
+        nodes in prop::collection::vec((0..3_i64, 0..3_i64, 0..3_usize, 0..6_u8, any::<bool>()), 0..8),
         strategy in 0..3_usize,
         distinct_instance: bool,
+        is_daemon: bool,
     ) {
         let nodes: Vec<Node> = nodes
             .into_iter()
@@ -116,6 +117,7 @@ proptest! {
                 made.facts.standing = match standing {
                     0 => Standing::Draining,
                     1 => Standing::Disconnected,
+                    2 => Standing::AwaitsDaemons,
                     _ => Standing::Ready,
                 };
                 match zone {
@@ -130,7 +132,7 @@ proptest! {
             vec![Strategy::Spread(SpreadOver::Instance), Strategy::Binpack(Resource::Memory)],
         ];
         let strategies = &strategies[strategy];
-        let need = Need { distinct_instance, ..need() };
+        let need = Need { distinct_instance, is_daemon, ..need() };
         let decision = place(&nodes, &need, strategies, 0);
         let verdicts = verdicts(&nodes, &need, strategies);
         prop_assert_eq!(verdicts.len(), nodes.len());

@@ -44,7 +44,7 @@ struct TestTask {
 
 fn any_event() -> impl proptest::strategy::Strategy<Value = Event> {
     let looks = (
-        0..5_usize,
+        0..6_usize,
         0..3_usize,
         0..2_usize,
         1..4_i64,
@@ -104,7 +104,13 @@ fn question(number: usize) -> (Need, Vec<Strategy>) {
         1 => (of(1), Strategy::default_list()),
         2 => (distinct(0), Strategy::default_list()),
         3 => (distinct(1), vec![Strategy::Random]),
-        4 => (of(2), vec![Strategy::Random]),
+        4 => (
+            Need {
+                is_daemon: true,
+                ..of(2)
+            },
+            vec![Strategy::Random],
+        ),
         5 => (of(2), vec![zones(), memory()]),
         6 => (of(0), vec![memory(), zones(), cpu()]),
         7 => (of(0), vec![kinds(), zones(), instances(), Strategy::Random]),
@@ -166,6 +172,7 @@ fn facts(number: usize, looks: &Looks) -> Facts {
         Standing::Ready,
         Standing::Ready,
         Standing::Draining,
+        Standing::AwaitsDaemons,
         Standing::Disconnected,
         Standing::Inactive,
     ][looks.standing];

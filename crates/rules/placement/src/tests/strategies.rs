@@ -8,7 +8,7 @@ use proptest::prelude::{Strategy as _, any, prop_assert, prop_assert_eq, proptes
 use super::*;
 
 fn any_node() -> impl proptest::strategy::Strategy<Value = Node> {
-    let standing = 0..5_usize;
+    let standing = 0..6_usize;
     (
         standing,
         0..1000_i64,
@@ -25,6 +25,7 @@ fn any_node() -> impl proptest::strategy::Strategy<Value = Node> {
                 Standing::Ready,
                 Standing::Ready,
                 Standing::Draining,
+                Standing::AwaitsDaemons,
                 Standing::Disconnected,
                 Standing::Inactive,
             ][standing];

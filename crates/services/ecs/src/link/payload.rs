@@ -77,7 +77,7 @@ impl Gathered {
             desired_status: task.desired_status.as_str(),
             launch_type: &task.launch_type,
             group: Some(&task.group),
-            service_name: task.service.as_deref(),
+            service_name: task.service.as_deref().filter(|_| !task.is_of_daemon()),
             container_arns: &container_arns,
             image_digests: &self.image_digests,
             default_log_mode: Some(&self.log_mode),

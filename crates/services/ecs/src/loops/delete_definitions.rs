@@ -3,8 +3,10 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
+use clock::UnixMillis;
 use kit::{Loop, LoopError, Next};
 use state::{Change, Head, Record, StateError};
 
@@ -19,6 +21,10 @@ use crate::{
 
 /// The only key: one pass over tasks and services answers for all definitions that are to go.
 const DOOMED: &str = "doomed";
+/// Daemon task definitions that are DELETED, and still described.
+const DELETED: &str = "deleted";
+/// For how long after the request.
+const DESCRIBED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Woken when a definition is given up. After that only the sweep looks whether its last task has ended: as on AWS,
 /// from time to time, for which no index over all tasks has to be kept.
@@ -37,19 +43,36 @@ impl Loop for DeleteDefinitions {
     }
 
     fn sweep(&self, head: &Head) -> Vec<String> {
-        match head.index_len::<TaskDefinitionRecord>("by_work", DOOMED) {
+        let count = |kind: &str| head.index_len::<TaskDefinitionRecord>("by_work", kind);
+        match count(DOOMED) + count(DELETED) {
             0 => vec![],
             _ => vec![DOOMED.into()],
         }
     }
 
     async fn reconcile(&self, _key: &str) -> Result<Next, LoopError> {
-        let looked = self.0.store.read(unused);
+        let now = self.0.clock.now();
+        let looked = self.0.store.read(|head| {
+            let mut keys = unused(head);
+            keys.extend(forgotten(head, now));
+            keys
+        });
         for keys in looked.head().chunks(ROWS_AT_ONCE) {
             let done = self.0.store.transact(|tx| {
                 for key in keys {
                     // Nothing new can use it: RunTask, StartTask and the services take ACTIVE ones only.
-                    tx.delete::<TaskDefinitionRecord>(key);
+                    let known = tx.get::<TaskDefinitionRecord>(key);
+                    let shown = known.filter(|known| known.is_of_daemon() && is_doomed(known));
+                    match shown {
+                        Some(known) => {
+                            let mut record = TaskDefinitionRecord::clone(&known);
+                            record.status = TaskDefinitionStatus::Deleted;
+                            tx.put(record);
+                        }
+                        None => {
+                            tx.delete::<TaskDefinitionRecord>(key);
+                        }
+                    }
                 }
                 Ok::<_, StateError>(())
             })?;
@@ -72,6 +95,16 @@ fn unused(head: &Head) -> Vec<String> {
     let used = used(head);
     let keys = doomed.iter().map(|definition| definition.key());
     keys.filter(|key| !used.contains(key)).collect()
+}
+
+fn forgotten(head: &Head, now: UnixMillis) -> Vec<String> {
+    let deleted = head.index::<TaskDefinitionRecord>("by_work", DELETED);
+    let is_old = |record: &&Arc<TaskDefinitionRecord>| {
+        let since = record.deregistered_at.unwrap_or(record.registered_at);
+        now.since(since) >= DESCRIBED
+    };
+    let old = deleted.iter().filter(is_old);
+    old.map(|record| record.key()).collect()
 }
 
 fn used(head: &Head) -> HashSet<String> {

@@ -2,7 +2,7 @@
 //! to do, and this does it, a bounded number of tasks in one transaction, until nothing is left to do.
 
 pub(crate) mod act;
-mod daemon;
+pub(crate) mod daemon;
 pub(crate) mod look;
 mod rebalance;
 pub mod rehearsal;
@@ -55,6 +55,7 @@ impl ServiceScheduler {
                     node.connection.connected,
                     node.cpu_units,
                     node.memory_mib,
+                    node.awaited_daemons.is_empty(),
                 )
             };
             if before.map(standing) != after.map(standing) {
@@ -172,7 +173,7 @@ impl Loop for ServiceScheduler {
             }
         }
         if let Some((Some(before), Some(after))) = change.of::<ContainerInstanceRecord>()
-            && before.status != after.status
+            && (before.status != after.status || before.is_being_left() != after.is_being_left())
         {
             keys.append(&mut self.services_on(&after.key()));
         }

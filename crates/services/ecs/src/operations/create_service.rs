@@ -173,6 +173,7 @@ impl Ecs {
             zone_move: None,
             task_spec,
             deployment_configuration: Stored(configuration),
+            daemon_configuration: None,
             scheduling_strategy: if is_daemon { DAEMON } else { REPLICA }.into(),
             deployment_controller: controller.into(),
             availability_zone_rebalancing: rebalancing.into(),

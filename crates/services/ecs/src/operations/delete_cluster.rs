@@ -3,13 +3,14 @@ use api_ecs::{
     operations::DeleteCluster,
     types::{DeleteClusterRequest, DeleteClusterResponse},
 };
+use state::Record;
 use wire::{Access, Caller, Error, Handle};
 
 use super::clusters;
 use crate::{
     Ecs,
     counts::Counts,
-    lookup,
+    daemons, lookup,
     records::{ClusterRecord, ClusterStatus},
     render,
 };
@@ -30,6 +31,12 @@ impl Handle<DeleteCluster> for Ecs {
             .transact(|tx| {
                 let known = lookup::cluster(tx, caller, Some(argument))?;
                 check_empty(&clusters::counts(tx, &known))?;
+                if !daemons::of_cluster(tx, &known.key()).is_empty() {
+                    return Err(errors::cluster_contains_services_exception(
+                        "The Cluster cannot be deleted while Daemons are active.",
+                    )
+                    .into());
+                }
                 let mut record = ClusterRecord::clone(&known);
                 record.status = ClusterStatus::Inactive;
                 let rendered =

@@ -88,6 +88,7 @@ fn deletable(
     match known.status {
         TaskDefinitionStatus::Active => Err(ACTIVE),
         TaskDefinitionStatus::Inactive | TaskDefinitionStatus::DeleteInProgress => Ok(known),
+        TaskDefinitionStatus::Deleted => Err(UNKNOWN),
     }
 }
 

@@ -33,7 +33,9 @@ impl Handle<DescribeServiceRevisions> for Ecs {
                 let key = ServiceRevisionRecord::key_of(&service_key, &reference.id);
                 // A service that was made anew under the same name has none of the old one's.
                 let record = head.get::<ServiceRevisionRecord>(&key).filter(|record| {
-                    service.is_some_and(|service| record.created_at >= service.created_at)
+                    service.is_some_and(|service| {
+                        service.daemon_name().is_none() && record.created_at >= service.created_at
+                    })
                 });
                 match record {
                     Some(record) => {

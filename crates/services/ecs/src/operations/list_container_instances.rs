@@ -16,7 +16,7 @@ use crate::{
     access::in_cluster,
     lookup,
     queried::{self, Queried},
-    records::{ContainerInstanceRecord, ContainerInstanceStatus},
+    records::ContainerInstanceRecord,
 };
 
 impl Handle<ListContainerInstances> for Ecs {
@@ -56,7 +56,7 @@ impl Handle<ListContainerInstances> for Ecs {
                 );
                 let matching = head
                     .scan::<ContainerInstanceRecord>(&prefix)
-                    .filter(|record| wanted.contains(&record.status))
+                    .filter(|record| wanted.contains(&record.shown_status()))
                     .filter(|record| {
                         filter.as_ref().is_none_or(|filter| {
                             let used = head.view::<NodeUsage>().get(&record.key());
@@ -74,16 +74,12 @@ impl Handle<ListContainerInstances> for Ecs {
 }
 
 /// Without a status: those that are not INACTIVE.
-fn wanted(status: Option<&ApiStatus>) -> Result<Vec<ContainerInstanceStatus>, Error> {
-    Ok(match status.map(|status| status.as_str()) {
-        None => vec![
-            ContainerInstanceStatus::Active,
-            ContainerInstanceStatus::Draining,
-        ],
-        Some("ACTIVE") => vec![ContainerInstanceStatus::Active],
-        Some("DRAINING") => vec![ContainerInstanceStatus::Draining],
-        // Registration is one transaction, so nothing is ever in these states.
-        Some("REGISTERING" | "DEREGISTERING" | "REGISTRATION_FAILED") => vec![],
+fn wanted(status: Option<&ApiStatus>) -> Result<Vec<&str>, Error> {
+    Ok(match status.map(ApiStatus::as_str) {
+        None => vec!["ACTIVE", "DRAINING", "REGISTERING"],
+        Some(known @ ("ACTIVE" | "DRAINING" | "REGISTERING")) => vec![known],
+        // These take one transaction, so nothing is ever in between.
+        Some("DEREGISTERING" | "REGISTRATION_FAILED") => vec![],
         Some(other) => {
             return Err(errors::invalid_parameter_exception(format!(
                 "Invalid container instance status: '{other}'."

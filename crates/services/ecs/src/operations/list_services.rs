@@ -96,7 +96,8 @@ impl Filter {
         let is = |wanted: &Option<String>, has: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == has
         };
-        is(&self.launch_type, record.task_spec.launch_type.as_deref())
+        record.daemon_name().is_none()
+            && is(&self.launch_type, record.task_spec.launch_type.as_deref())
             && is(&self.scheduling_strategy, Some(&record.scheduling_strategy))
             && is(&self.resource_management_type, Some("CUSTOMER"))
     }

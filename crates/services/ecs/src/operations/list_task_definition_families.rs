@@ -12,7 +12,7 @@ use crate::{
     Ecs,
     access::scope_of,
     lookup,
-    records::{FamilyRecord, TaskDefinitionRecord},
+    records::{DAEMON_PREFIX, FamilyRecord, TaskDefinitionRecord},
 };
 
 impl Handle<ListTaskDefinitionFamilies> for Ecs {
@@ -49,6 +49,7 @@ impl Handle<ListTaskDefinitionFamilies> for Ecs {
             .look(|head| {
                 let families = head
                     .scan::<FamilyRecord>(&prefix)
+                    .filter(|record| !record.family.starts_with(DAEMON_PREFIX))
                     // A family whose revisions were all deleted is not shown, although its numbers go on.
                     .filter(|record| {
                         let prefix = format!("{}/", record.key());

@@ -64,7 +64,7 @@ fn matching(
     }
     let mut items: Vec<(String, String)> = head
         .scan::<TaskDefinitionRecord>(&prefix)
-        .filter(|record| record.status == status)
+        .filter(|record| record.status == status && !record.is_of_daemon())
         // Families sort as wholes: `web` before `web-api`, which the table's keys would turn around.
         .map(|record| {
             (

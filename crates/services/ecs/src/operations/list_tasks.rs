@@ -10,10 +10,9 @@ use limits::LIST_PAGE_ITEMS;
 use state::{Head, Record};
 use wire::{Access, Caller, Error, Handle};
 
-use super::refused::{self, LIST_TASKS};
 use crate::{
     Ecs, access, lookup,
-    records::{ContainerInstanceRecord, DesiredStatus, TaskRecord},
+    records::{ContainerInstanceRecord, DAEMON_PREFIX, DesiredStatus, TaskRecord},
 };
 
 impl Handle<operations::ListTasks> for Ecs {
@@ -31,7 +30,6 @@ impl Handle<operations::ListTasks> for Ecs {
         caller: &Caller,
         input: ListTasksRequest,
     ) -> Result<ListTasksResponse, Error> {
-        refused::check(LIST_TASKS, &input)?;
         let page = kit::Page::new(
             input.max_results,
             input.next_token.as_deref(),
@@ -97,9 +95,16 @@ impl Filter {
                 .map(|argument| container_instance_key(head, caller, cluster, &argument))
                 .transpose()?,
             family: given(&input.family),
-            service: given(&input.service_name)
-                .map(|argument| service_name(caller, &argument))
-                .transpose()?,
+            service: match (given(&input.service_name), given(&input.daemon_name)) {
+                (Some(_), Some(_)) => {
+                    return Err(errors::invalid_parameter_exception(
+                        "cannot specify multiple filters: serviceName and daemonName.",
+                    ));
+                }
+                (Some(argument), None) => Some(service_name(caller, &argument)?),
+                (None, Some(daemon)) => Some(format!("{DAEMON_PREFIX}{daemon}")),
+                (None, None) => None,
+            },
             started_by: given(&input.started_by),
             launch_type,
             desired: match desired {

@@ -10,7 +10,7 @@ use wire::{Access, Caller, Error, Handle};
 use super::clusters;
 use crate::{
     Ecs, lookup,
-    records::{ClusterRecord, ServiceRecord, ServiceStatus, TaskRecord, TaskStatus},
+    records::{ClusterRecord, ServiceRecord, ServiceStatus, TaskRecord, TaskSpec, TaskStatus},
     render,
 };
 
@@ -80,12 +80,15 @@ fn is_in_use(head: &Head, cluster: &ClusterRecord, provider: &str) -> bool {
             .task_sets
             .iter()
             .map(|set| &set.deployment.task_spec);
+        let names = |spec: &TaskSpec| {
+            let mut strategy = spec.capacity_provider_strategy.iter();
+            let daemon = spec.daemon.as_ref();
+            strategy.any(|item| item.capacity_provider == provider)
+                || daemon
+                    .is_some_and(|own| own.capacity_providers.iter().any(|own| own == provider))
+        };
         service.status != ServiceStatus::Inactive
-            && [&service.task_spec]
-                .into_iter()
-                .chain(of_sets)
-                .flat_map(|spec| &spec.capacity_provider_strategy)
-                .any(|item| item.capacity_provider == provider)
+            && [&service.task_spec].into_iter().chain(of_sets).any(names)
     };
     by_task
         || head

@@ -2,9 +2,9 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateCapacityProviderRequest, CreateServiceRequest, CreateTaskSetRequest,
-    DeploymentConfiguration, DeploymentLifecycleHook, ListTasksRequest, RunTaskRequest,
-    StartTaskRequest, UpdateCapacityProviderRequest, UpdateServiceRequest,
+    CreateCapacityProviderRequest, CreateDaemonRequest, CreateServiceRequest, CreateTaskSetRequest,
+    DeploymentConfiguration, DeploymentLifecycleHook, RunTaskRequest, StartTaskRequest,
+    UpdateCapacityProviderRequest, UpdateDaemonRequest, UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -58,17 +58,20 @@ pub(crate) const UPDATE_CAPACITY_PROVIDER: &[Refused<UpdateCapacityProviderReque
     asks: |input| input.managed_instances_provider.is_some(),
 }];
 
-// coverage: ListTasks
-pub(crate) const LIST_TASKS: &[Refused<ListTasksRequest>] = &[Refused {
-    path: "daemonName",
-    why: "Gantry has no daemons",
-    asks: |input| {
-        input
-            .daemon_name
-            .as_ref()
-            .is_some_and(|name| !name.is_empty())
-    },
-}];
+/// What CreateDaemon and UpdateDaemon have in common.
+macro_rules! daemon_table {
+    ($name:ident, $request:ty) => {
+        // coverage: CreateDaemon, UpdateDaemon
+        pub(crate) const $name: &[Refused<$request>] = &[Refused {
+            path: "enableExecuteCommand",
+            why: "ECS Exec is not built",
+            asks: |input| input.enable_execute_command == Some(true),
+        }];
+    };
+}
+
+daemon_table!(CREATE_DAEMON, CreateDaemonRequest);
+daemon_table!(UPDATE_DAEMON, UpdateDaemonRequest);
 
 // coverage: CreateTaskSet
 pub(crate) const CREATE_TASK_SET: &[Refused<CreateTaskSetRequest>] = &[

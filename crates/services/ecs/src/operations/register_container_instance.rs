@@ -18,7 +18,7 @@ use crate::{
     access::{cluster_of, in_cluster, scope_of},
     answer::Refusal,
     client_token::{self, Seen},
-    lookup,
+    daemons, lookup,
     records::{
         AgentConnection, Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus,
     },
@@ -101,6 +101,8 @@ impl Handle<RegisterContainerInstance> for Ecs {
                 if known_arn.is_none() || !tags.is_empty() {
                     record.tags = tags;
                 }
+                // From its first moment on: no other task comes before them.
+                record.awaited_daemons = daemons::awaited(tx, &record);
                 if let Some(token) = &token {
                     client_token::keep(tx, &scope, token, ANY_REQUEST, vec![record.key()], now);
                 }
@@ -146,6 +148,7 @@ impl Ecs {
                 connected: false,
                 changed_at: now,
             },
+            awaited_daemons: vec![],
             tags: vec![],
             registered_at: now,
             deregistered_at: None,

@@ -98,6 +98,9 @@ pub(super) fn find(
 ) -> Option<Arc<ServiceDeploymentRecord>> {
     let service_key = reference.service_key(caller);
     let service = head.get::<ServiceRecord>(&service_key)?;
+    if service.daemon_name().is_some() {
+        return None;
+    }
     let key = ServiceDeploymentRecord::key_of(&service_key, &reference.id);
     head.get::<ServiceDeploymentRecord>(&key)
         .filter(|record| record.created_at >= service.created_at)

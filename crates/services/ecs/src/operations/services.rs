@@ -208,6 +208,7 @@ pub(super) fn task_spec(head: &Head, asked: Asked<'_>) -> Result<TaskSpec, Refus
             .map(Stored)
             .collect(),
         placement_strategy: asked.placement_strategy.into_iter().map(Stored).collect(),
+        daemon: None,
     })
 }
 

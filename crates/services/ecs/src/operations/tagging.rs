@@ -5,6 +5,7 @@ use names::{Arn, ContainerInstanceReference, ServiceReference, TaskReference, Ta
 use state::{Head, Tx};
 use wire::{Access, Caller, Error};
 
+use super::{daemon_task_definitions, daemons};
 use crate::{
     answer::Refusal,
     lookup,
@@ -67,6 +68,14 @@ pub(super) fn find(head: &Head, caller: &Caller, text: &str) -> Result<Tagged, E
             let service = head.get::<ServiceRecord>(&key).ok_or_else(not_found)?;
             let set = service.task_set(&reference.id).ok_or_else(not_found)?;
             Ok(Tagged::TaskSet(key, set.id().to_owned()))
+        }
+        "daemon" => {
+            let daemon = daemons::require(head, caller, Some(text)).map_err(|_| not_found())?;
+            Ok(Tagged::Service(state::Record::key(&*daemon)))
+        }
+        "daemon-task-definition" => {
+            let record = daemon_task_definitions::find(head, caller, text).ok_or_else(not_found)?;
+            Ok(Tagged::TaskDefinition(state::Record::key(&*record)))
         }
         "task" => {
             let reference = TaskReference::parse(text).map_err(|_| malformed())?;

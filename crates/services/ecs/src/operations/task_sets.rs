@@ -137,6 +137,7 @@ pub(super) fn placement_only(input: &CreateServiceRequest) -> Result<TaskSpec, R
         network_configuration: None,
         placement_constraints: constraints.into_iter().map(Stored).collect(),
         placement_strategy: strategy.into_iter().map(Stored).collect(),
+        daemon: None,
     })
 }
 

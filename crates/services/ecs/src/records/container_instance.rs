@@ -7,7 +7,7 @@ use super::Tags;
 /// A node that registered. A serverless one belongs to no cluster and is hidden from users: it is Fargate's capacity.
 ///
 /// Writers: registration writes identity, resources and attributes; Put- and DeleteAttributes `own_attributes`; UpdateContainerInstancesState and
-/// DeregisterContainerInstance write `status`; the link writes `connection`. What tasks use is not
+/// DeregisterContainerInstance write `status`; the link writes `connection`; the loop `daemon_guard` writes `awaited_daemons`. What tasks use is not
 /// here: the view [`crate::usage::NodeUsage`] derives it from the tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContainerInstanceRecord {
@@ -36,11 +36,25 @@ pub struct ContainerInstanceRecord {
     pub agent_hash: String,
     pub docker_version: String,
     pub connection: AgentConnection,
+    /// Critical daemons that do not run here: until they do, no other task is placed here.
+    #[serde(default)]
+    pub awaited_daemons: Vec<AwaitedDaemon>,
     pub tags: Tags,
     pub registered_at: UnixMillis,
     pub deregistered_at: Option<UnixMillis>,
     /// Grows with every change that a user can see (`version` of the API).
     pub version: i64,
+}
+
+/// The attribute by which a container instance says whose node it is; without it, it is every provider's.
+pub const CAPACITY_PROVIDER_ATTRIBUTE: &str = "gantry.capacity-provider";
+
+/// A critical daemon that does not run on a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitedDaemon {
+    pub name: String,
+    /// It ran, or should have, and ended or became unhealthy: services move their tasks elsewhere meanwhile.
+    pub has_failed: bool,
 }
 
 /// Whose capacity a node is.
@@ -88,6 +102,29 @@ impl ContainerInstanceRecord {
 
     pub fn all_attributes(&self) -> impl Iterator<Item = &Attribute> {
         self.attributes.iter().chain(&self.own_attributes)
+    }
+
+    /// The capacity provider that it says it belongs to.
+    pub fn capacity_provider(&self) -> Option<&str> {
+        let mut attributes = self.all_attributes();
+        let own = attributes.find(|attribute| attribute.name == CAPACITY_PROVIDER_ATTRIBUTE)?;
+        own.value.as_deref().filter(|value| !value.is_empty())
+    }
+
+    /// Whether services take their tasks away from here.
+    pub fn is_being_left(&self) -> bool {
+        let has_failed = |daemon: &AwaitedDaemon| daemon.has_failed;
+        self.status == ContainerInstanceStatus::Draining
+            || self.awaited_daemons.iter().any(has_failed)
+    }
+
+    /// The status that users see: as on AWS, an instance takes tasks when its critical daemons run.
+    pub fn shown_status(&self) -> &'static str {
+        match self.status {
+            ContainerInstanceStatus::Active if self.is_being_left() => "DRAINING",
+            ContainerInstanceStatus::Active if !self.awaited_daemons.is_empty() => "REGISTERING",
+            status => status.as_str(),
+        }
     }
 
     /// The node is gone for good; so are the tasks that it had.

@@ -1,5 +1,6 @@
 use api_ecs::types::{
-    DeploymentConfiguration, NetworkConfiguration, PlacementConstraint, PlacementStrategy,
+    DaemonDeploymentConfiguration, DeploymentConfiguration, NetworkConfiguration,
+    PlacementConstraint, PlacementStrategy,
 };
 use clock::UnixMillis;
 use ecs_rules::{deployment_configuration::MAXIMUM_PERCENT, service::Movable};
@@ -18,7 +19,12 @@ pub const DAEMON: &str = "DAEMON";
 /// The deployment controller that makes task sets.
 pub const EXTERNAL: &str = "EXTERNAL";
 
-/// A service.
+/// Before the names of daemons and of their task definitions' families in the tables: no service and no family can be
+/// called so, and `daemon:NAME` is the group of a daemon's tasks.
+pub const DAEMON_PREFIX: &str = "daemon:";
+
+/// A service; or a daemon (CreateDaemon), which to the scheduler is a service of the strategy DAEMON, of the name
+/// `daemon:NAME`.
 ///
 /// Writers: Create-, Update- and DeleteService write what the user asked for; the service scheduler writes the
 /// progress of deployments, drops old ones, goes back to one and writes `status` INACTIVE; whoever writes a task counts
@@ -36,6 +42,9 @@ pub struct ServiceRecord {
     /// [`TaskSpec::is_nothing`].
     pub task_spec: TaskSpec,
     pub deployment_configuration: Stored<DeploymentConfiguration>,
+    /// Of a daemon (CreateDaemon): what was asked for; `deployment_configuration` is what it means to the scheduler.
+    #[serde(default)]
+    pub daemon_configuration: Option<Stored<DaemonDeploymentConfiguration>>,
     pub scheduling_strategy: String,
     pub deployment_controller: String,
     pub availability_zone_rebalancing: String,
@@ -91,6 +100,20 @@ pub struct TaskSpec {
     pub network_configuration: Option<Stored<NetworkConfiguration>>,
     pub placement_constraints: Vec<Stored<PlacementConstraint>>,
     pub placement_strategy: Vec<Stored<PlacementStrategy>>,
+    /// Of a daemon's revision only.
+    #[serde(default)]
+    pub daemon: Option<Box<DaemonSpec>>,
+}
+
+/// What a daemon's revision has beside its definition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonSpec {
+    /// Names of the providers whose nodes it runs on.
+    pub capacity_providers: Vec<String>,
+    /// Nodes where it does not run get no other tasks.
+    pub critical: bool,
+    pub propagate_tags: bool,
+    pub enable_ecs_managed_tags: bool,
 }
 
 /// A completed deployment, as it was asked for.
@@ -174,7 +197,24 @@ impl ServiceRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::Scope::new(&self.account, &self.region).service(&self.cluster, &self.name)
+        let scope = names::Scope::new(&self.account, &self.region);
+        match self.daemon_name() {
+            Some(daemon) => scope.daemon(&self.cluster, daemon),
+            None => scope.service(&self.cluster, &self.name),
+        }
+    }
+
+    /// Of a daemon, its name.
+    pub fn daemon_name(&self) -> Option<&str> {
+        self.name.strip_prefix(DAEMON_PREFIX)
+    }
+
+    /// Of its tasks.
+    pub fn group(&self) -> String {
+        match self.daemon_name() {
+            Some(_) => self.name.clone(),
+            None => format!("service:{}", self.name),
+        }
     }
 
     /// The table's key of the service deployment that is under way, or was the last.
@@ -326,6 +366,7 @@ impl TaskSpec {
             network_configuration: None,
             placement_constraints: placement.placement_constraints.clone(),
             placement_strategy: placement.placement_strategy.clone(),
+            daemon: None,
         }
     }
 

@@ -1,10 +1,10 @@
-use api_ecs::types::DeploymentConfiguration;
+use api_ecs::types::{DaemonDeploymentConfiguration, DeploymentConfiguration};
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
 
-use super::TaskSpec;
+use super::{DAEMON_PREFIX, TaskSpec};
 
 // The rules own the states; the tables keep them.
 pub use ecs_rules::deployment::{
@@ -59,6 +59,9 @@ pub struct ServiceDeploymentRecord {
     pub status_reason: Option<String>,
     /// As it was when the deployment began.
     pub configuration: Stored<DeploymentConfiguration>,
+    /// Of a daemon's deployment, as it was asked for.
+    #[serde(default)]
+    pub daemon_configuration: Option<Stored<DaemonDeploymentConfiguration>>,
     pub sources: Vec<RevisionShare>,
     pub target: RevisionShare,
     pub breaker: BreakerState,
@@ -170,11 +173,8 @@ impl ServiceRevisionRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::Scope::new(&self.account, &self.region).service_revision(
-            &self.cluster,
-            &self.service,
-            &self.id,
-        )
+        let scope = names::Scope::new(&self.account, &self.region);
+        revision_arn(&scope, &self.cluster, &self.service, &self.id)
     }
 }
 
@@ -188,19 +188,23 @@ impl ServiceDeploymentRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::Scope::new(&self.account, &self.region).service_deployment(
-            &self.cluster,
-            &self.service,
-            &self.id,
-        )
+        let scope = names::Scope::new(&self.account, &self.region);
+        match self.service.strip_prefix(DAEMON_PREFIX) {
+            Some(daemon) => scope.daemon_deployment(&self.cluster, daemon, &self.id),
+            None => scope.service_deployment(&self.cluster, &self.service, &self.id),
+        }
     }
 
     pub fn revision_arn(&self, revision: &str) -> String {
-        names::Scope::new(&self.account, &self.region).service_revision(
-            &self.cluster,
-            &self.service,
-            revision,
-        )
+        let scope = names::Scope::new(&self.account, &self.region);
+        revision_arn(&scope, &self.cluster, &self.service, revision)
+    }
+}
+
+fn revision_arn(scope: &names::Scope, cluster: &str, service: &str, id: &str) -> String {
+    match service.strip_prefix(DAEMON_PREFIX) {
+        Some(daemon) => scope.daemon_revision(cluster, daemon, id),
+        None => scope.service_revision(cluster, service, id),
     }
 }
 

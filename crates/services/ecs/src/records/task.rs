@@ -24,7 +24,7 @@ pub struct TaskRecord {
     pub family: String,
     pub revision: i32,
     pub group: String,
-    /// Name of the service that owns the task.
+    /// Name of the service that owns the task; `daemon:NAME` if it is a daemon.
     pub service: Option<String>,
     /// `ecs-svc/…` of the deployment that started it.
     pub deployment_id: Option<String>,
@@ -137,13 +137,20 @@ impl TaskRecord {
         names::Scope::new(&self.account, &self.region).task(&self.cluster, &self.id)
     }
 
+    /// Whether it is the task of a daemon (CreateDaemon).
+    pub fn is_of_daemon(&self) -> bool {
+        let service = self.service.as_deref();
+        service.is_some_and(|name| name.starts_with(super::DAEMON_PREFIX))
+    }
+
     /// When its scale-in protection ends, if it has one now.
     pub fn protected_until(&self, now: UnixMillis) -> Option<UnixMillis> {
         self.protection_ends_at.filter(|end| *end > now)
     }
 
     pub fn task_definition_arn(&self) -> String {
-        names::Scope::new(&self.account, &self.region).task_definition(&self.family, self.revision)
+        let scope = names::Scope::new(&self.account, &self.region);
+        super::task_definition_arn(&scope, &self.family, self.revision)
     }
 }
 

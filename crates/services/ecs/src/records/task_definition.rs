@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
 
-use super::Tags;
+use super::{DAEMON_PREFIX, Tags};
 
-/// One revision of a family. `definition` is what DescribeTaskDefinition answers, except status and times.
+/// One revision of a family; of a daemon task definition the family is `daemon:FAMILY` here. `definition` is what DescribeTaskDefinition answers, except status and times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskDefinitionRecord {
     pub account: String,
@@ -26,6 +26,8 @@ pub enum TaskDefinitionStatus {
     Active,
     Inactive,
     DeleteInProgress,
+    /// Of daemon task definitions, which are described for a while after they were deleted.
+    Deleted,
 }
 
 /// The highest revision a family ever had: revisions are never used again, even after all are gone.
@@ -44,7 +46,21 @@ impl TaskDefinitionRecord {
     }
 
     pub fn arn(&self) -> String {
-        names::Scope::new(&self.account, &self.region).task_definition(&self.family, self.revision)
+        let scope = names::Scope::new(&self.account, &self.region);
+        task_definition_arn(&scope, &self.family, self.revision)
+    }
+
+    /// Whether it is a daemon task definition, which has operations of its own.
+    pub fn is_of_daemon(&self) -> bool {
+        self.family.starts_with(DAEMON_PREFIX)
+    }
+}
+
+/// The ARN of what the tables call a family and a revision.
+pub(crate) fn task_definition_arn(scope: &names::Scope, family: &str, revision: i32) -> String {
+    match family.strip_prefix(DAEMON_PREFIX) {
+        Some(family) => scope.daemon_task_definition(family, revision),
+        None => scope.task_definition(family, revision),
     }
 }
 
@@ -62,6 +78,7 @@ impl Record for TaskDefinitionRecord {
             name: "by_work",
             keys: |record| match record.status {
                 TaskDefinitionStatus::DeleteInProgress => vec!["doomed".into()],
+                TaskDefinitionStatus::Deleted => vec!["deleted".into()],
                 TaskDefinitionStatus::Active | TaskDefinitionStatus::Inactive => vec![],
             },
         }]
@@ -93,6 +110,7 @@ impl TaskDefinitionStatus {
             Self::Active => "ACTIVE",
             Self::Inactive => "INACTIVE",
             Self::DeleteInProgress => "DELETE_IN_PROGRESS",
+            Self::Deleted => "DELETED",
         }
     }
 }

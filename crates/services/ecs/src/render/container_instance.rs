@@ -25,8 +25,9 @@ pub(crate) fn render(
         }),
         registered_resources: Some(registered(record)),
         remaining_resources: Some(remaining(record, used)),
-        status: Some(record.status.as_str().into()),
-        status_reason: record.status_reason.clone(),
+        status: Some(record.shown_status().into()),
+        status_reason: status_reason(record),
+        capacity_provider_name: record.capacity_provider().map(Into::into),
         agent_connected: Some(record.connection.connected),
         running_tasks_count: count(used.running_tasks),
         pending_tasks_count: count(used.pending_tasks),
@@ -41,6 +42,15 @@ pub(crate) fn render(
             .contains(&ContainerInstanceField::CONTAINER_INSTANCE_HEALTH)
             .then(|| health(record)),
         ..ContainerInstance::default()
+    }
+}
+
+fn status_reason(record: &ContainerInstanceRecord) -> Option<String> {
+    let awaited = record.awaited_daemons.iter();
+    let names: Vec<&str> = awaited.map(|daemon| daemon.name.as_str()).collect();
+    match names.is_empty() {
+        true => record.status_reason.clone(),
+        false => Some(format!("Waiting for daemons: {}.", names.join(", "))),
     }
 }
 

@@ -47,6 +47,7 @@ impl Wanted {
                 member_of: placing.member_of.clone(),
                 group: task.group.clone(),
                 distinct_instance: placing.distinct_instance,
+                is_daemon: task.is_of_daemon(),
             },
             strategies,
         }
@@ -110,6 +111,13 @@ impl Wanted {
             .collect();
         matching.sort_by(|left, right| left.0.cmp(&right.0));
         matching
+    }
+
+    /// Whether a node matches, whatever tasks it has; `None` if it is not known.
+    pub fn matches(&self, head: &Head, id: &str) -> Option<bool> {
+        let index = head.view::<NodeUsage>().index();
+        let node = index.node(&self.pool, id)?;
+        Some(placement::matches(node, &self.need))
     }
 
     /// The container instances of a cluster, as tasks of a definition see them.

@@ -3,6 +3,7 @@
 mod daemons;
 mod deployments;
 mod image_pins;
+mod managed_daemons;
 mod nodes;
 mod protection;
 mod rehearsal;

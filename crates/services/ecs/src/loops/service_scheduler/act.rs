@@ -20,8 +20,8 @@ use crate::{
     Ecs, deployments,
     launch::{self, Placing, Plan},
     records::{
-        DeploymentRecord, DesiredStatus, RolloutState, ServiceDeploymentRecord, ServiceRecord,
-        ServiceStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus,
+        DaemonSpec, DeploymentRecord, DesiredStatus, RolloutState, ServiceDeploymentRecord,
+        ServiceRecord, ServiceStatus, Tags, TaskDefinitionRecord, TaskRecord, TaskStatus,
     },
     service_events as events,
     tasks::{self, Creation, NewTask},
@@ -67,6 +67,7 @@ pub(super) fn act(
         service.steady_state_reported_at = None;
     }
     if plan.inactive {
+        deployments::end_tear_down(tx, service, now);
         retire(service, now);
         return Ok(());
     }
@@ -344,7 +345,7 @@ impl Batch {
         let placing = launch::placing(&plan, shape, &constraints, &strategies)
             .map_err(|refusal| LoopError::Other(refusal.to_string()))?;
         Ok(Self {
-            tags: tags(service, &definition),
+            tags: tags(service, deployment, &definition),
             definition,
             plan,
             placing,
@@ -377,7 +378,7 @@ impl Batch {
             cluster: &service.cluster,
             definition: &self.definition,
             launch,
-            group: format!("service:{}", service.name),
+            group: service.group(),
             service: Some(service.name.clone()),
             deployment_id: Some(deployment.id.clone()),
             started_by: Some(deployment.id.clone()),
@@ -391,7 +392,14 @@ impl Batch {
     }
 }
 
-fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
+fn tags(
+    service: &ServiceRecord,
+    deployment: &DeploymentRecord,
+    definition: &TaskDefinitionRecord,
+) -> Tags {
+    if let Some(spec) = &deployment.task_spec.daemon {
+        return tags_of_daemon(service, spec);
+    }
     let mut tags = match service.propagate_tags.as_str() {
         "SERVICE" => service.tags.clone(),
         "TASK_DEFINITION" => definition.tags.clone(),
@@ -400,6 +408,19 @@ fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Tags {
     if service.enable_ecs_managed_tags {
         tags.push(("aws:ecs:clusterName".into(), service.cluster.clone()));
         tags.push(("aws:ecs:serviceName".into(), service.name.clone()));
+    }
+    tags
+}
+
+fn tags_of_daemon(service: &ServiceRecord, spec: &DaemonSpec) -> Tags {
+    let mut tags = match spec.propagate_tags {
+        true => service.tags.clone(),
+        false => vec![],
+    };
+    if spec.enable_ecs_managed_tags {
+        let name = service.daemon_name().unwrap_or_default();
+        tags.push(("aws:ecs:clusterName".into(), service.cluster.clone()));
+        tags.push(("aws:ecs:daemonName".into(), name.into()));
     }
     tags
 }

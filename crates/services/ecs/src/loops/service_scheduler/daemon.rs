@@ -10,7 +10,7 @@ use state::{Head, Record, Tx};
 
 use super::act::Batch;
 use crate::{
-    Ecs,
+    Ecs, daemons,
     records::{
         ClusterRecord, ContainerInstanceRecord, ContainerInstanceStatus, DAEMON, ServiceRecord,
         ServiceStatus, TaskRecord, TaskStatus,
@@ -23,7 +23,7 @@ use crate::{
 const STARTS_AT_ONCE: usize = 25;
 
 /// None of a REPLICA service. In the order of their keys.
-pub(super) fn nodes(head: &Head, service: &ServiceRecord) -> Option<Vec<NodeView>> {
+pub(crate) fn nodes(head: &Head, service: &ServiceRecord) -> Option<Vec<NodeView>> {
     if service.scheduling_strategy != DAEMON {
         return None;
     }
@@ -42,9 +42,21 @@ pub(super) fn nodes(head: &Head, service: &ServiceRecord) -> Option<Vec<NodeView
         &batch.placing,
         false,
     );
-    let nodes = matching.into_iter().filter_map(|(key, standing)| {
+    let spec = service
+        .primary()
+        .and_then(|primary| primary.task_spec.daemon.as_ref());
+    let is_of_provider = |key: &str| {
+        let node = || head.get::<ContainerInstanceRecord>(key);
+        spec.is_none_or(|spec| {
+            node().is_some_and(|node| daemons::provider_of(spec, &node).is_some())
+        })
+    };
+    let matching = matching.into_iter().filter(|(key, _)| is_of_provider(key));
+    let nodes = matching.filter_map(|(key, standing)| {
         let is_wanted = match standing {
             Standing::Ready => true,
+            // A daemon is what such a node waits for; a service of the strategy DAEMON waits as others do.
+            Standing::AwaitsDaemons => spec.is_some(),
             Standing::Disconnected => false,
             Standing::Draining if has_other_tasks(head, &key) => false,
             Standing::Draining | Standing::Inactive => return None,
@@ -52,6 +64,25 @@ pub(super) fn nodes(head: &Head, service: &ServiceRecord) -> Option<Vec<NodeView
         Some(NodeView { key, is_wanted })
     });
     Some(nodes.collect())
+}
+
+/// Whether a node has what the service's tasks ask for, full or not; `None` if placement does not know the node.
+pub(crate) fn takes(
+    head: &Head,
+    service: &ServiceRecord,
+    node: &ContainerInstanceRecord,
+) -> Option<bool> {
+    let batch = Batch::of(head, service, service.primary()?).ok()?;
+    tasks::node_matches(head, node, &batch.definition, &batch.placing)
+}
+
+/// Of a daemon, what its drainPercent leaves; a service says it itself.
+pub(super) fn minimum_healthy_percent(service: &ServiceRecord, nodes: i32) -> Option<i32> {
+    let configuration = service.daemon_configuration.as_ref()?;
+    Some(ecs_rules::daemon::least_healthy_percent(
+        configuration,
+        nodes,
+    ))
 }
 
 /// What DescribeServices shows as desired: the nodes that have, or are to have, a task.
@@ -89,7 +120,11 @@ pub(super) fn start_on(
         };
         let launch = Launch {
             launch_type: "EC2".into(),
-            capacity_provider: None,
+            capacity_provider: deployment
+                .task_spec
+                .daemon
+                .as_ref()
+                .and_then(|spec| daemons::provider_of(spec, &node)),
             platform_version: None,
         };
         let new = batch.task(service, &deployment, launch);
@@ -139,6 +174,7 @@ pub(super) fn concerns(
             node.connection.connected,
             node.attributes.clone(),
             node.own_attributes.clone(),
+            node.awaited_daemons.is_empty(),
         )
     };
     before.map(seen) != Some(seen(after))

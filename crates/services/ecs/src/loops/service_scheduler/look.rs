@@ -19,9 +19,9 @@ use super::{daemon, rebalance, rollout::is_of_stage};
 use crate::{
     deployments,
     records::{
-        AlarmStateRecord, ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord,
-        DesiredStatus, HealthStatus, RolloutState, RolloutStatus, ServiceRecord, ServiceStatus,
-        Stage, StageState, TaskRecord, TaskSetRecord, TaskStatus,
+        AlarmStateRecord, ContainerInstanceRecord, DeploymentRecord, DesiredStatus, HealthStatus,
+        RolloutState, RolloutStatus, ServiceRecord, ServiceStatus, Stage, StageState, TaskRecord,
+        TaskSetRecord, TaskStatus,
     },
     service_events::REPEAT_AFTER,
 };
@@ -78,8 +78,8 @@ pub(crate) fn look(head: &Head, service: &ServiceRecord, now: UnixMillis) -> Loo
         })
         .collect();
     let configuration = &service.deployment_configuration;
-    let minimum_healthy_percent = configuration
-        .minimum_healthy_percent
+    let minimum_healthy_percent = daemon::minimum_healthy_percent(service, desired_count)
+        .or(configuration.minimum_healthy_percent)
         .unwrap_or(MINIMUM_HEALTHY_PERCENT);
     let maximum_percent = configuration.maximum_percent.unwrap_or(MAXIMUM_PERCENT);
     let (plan, task_sets) = if service.is_external() {
@@ -257,7 +257,7 @@ fn grace_end(service: &ServiceRecord, task: &TaskRecord) -> Option<UnixMillis> {
 fn is_on_draining_node(head: &Head, task: &TaskRecord) -> bool {
     let key = task.container_instance_key.as_ref();
     key.and_then(|key| head.get::<ContainerInstanceRecord>(key))
-        .is_some_and(|node| node.status == ContainerInstanceStatus::Draining)
+        .is_some_and(|node| node.is_being_left())
 }
 
 fn deployment_view(record: &DeploymentRecord) -> DeploymentView {

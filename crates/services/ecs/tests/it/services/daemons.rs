@@ -19,23 +19,23 @@ use crate::{
 };
 
 /// A cluster of container instances with agents that do what they are told.
-struct Fleet {
-    world: World,
+pub(super) struct Fleet {
+    pub(super) world: World,
     _stop: watch::Sender<bool>,
-    nodes: BTreeMap<String, Node>,
+    pub(super) nodes: BTreeMap<String, Node>,
 }
 
-struct Node {
-    arn: String,
-    agent: Agent,
+pub(super) struct Node {
+    pub(super) arn: String,
+    pub(super) agent: Agent,
     /// Living tasks by ARN: the revision that each runs.
-    tasks: BTreeMap<String, String>,
+    pub(super) tasks: BTreeMap<String, String>,
     /// What is asked to stop stays until this says otherwise.
     holds: bool,
 }
 
 impl Fleet {
-    async fn new(nodes: usize) -> Self {
+    pub(super) async fn new(nodes: usize) -> Self {
         let (world, stop) = looping().await;
         let mut fleet = Self {
             world,
@@ -48,8 +48,18 @@ impl Fleet {
         fleet
     }
 
-    async fn join(&mut self, name: &str) {
-        let request = registration("default", "container-instance", 4096, 8192);
+    pub(super) async fn join(&mut self, name: &str) {
+        self.join_with(name, None).await;
+    }
+
+    pub(super) async fn join_with(&mut self, name: &str, attribute: Option<(&str, &str)>) {
+        let mut request = registration("default", "container-instance", 4096, 8192);
+        let attributes = request.attributes.get_or_insert_default();
+        attributes.extend(attribute.map(|(name, value)| Attribute {
+            name: Some(name.into()),
+            value: Some(value.into()),
+            ..Attribute::default()
+        }));
         let arn = self.world.register(name, request).await;
         let agent = Agent::connect(&self.world, name, &arn).await;
         let node = Node {
@@ -62,7 +72,7 @@ impl Fleet {
     }
 
     /// The agents do what they are told until nobody tells them anything.
-    async fn settle(&mut self) {
+    pub(super) async fn settle(&mut self) {
         loop {
             let mut heard = false;
             for node in self.nodes.values_mut() {
@@ -77,7 +87,7 @@ impl Fleet {
     }
 
     /// As [`Fleet::settle`], for so long.
-    async fn pass(&mut self, time: Duration) {
+    pub(super) async fn pass(&mut self, time: Duration) {
         let end = self.world.clock.now() + time;
         while self.world.clock.now() < end {
             self.settle().await;
@@ -85,7 +95,7 @@ impl Fleet {
     }
 
     /// The revisions that run on each node.
-    fn on_nodes(&self) -> Vec<(&str, Vec<&str>)> {
+    pub(super) fn on_nodes(&self) -> Vec<(&str, Vec<&str>)> {
         let nodes = self.nodes.iter();
         nodes
             .map(|(name, node)| {
@@ -128,7 +138,7 @@ impl Node {
         true
     }
 
-    async fn report(&self, world: &World, arn: &str, status: &str) {
+    pub(super) async fn report(&self, world: &World, arn: &str, status: &str) {
         let change = container_change("app", status);
         self.agent
             .submit(world, arn, status, vec![change])
@@ -136,12 +146,12 @@ impl Node {
             .unwrap();
     }
 
-    async fn end(&mut self, world: &World, arn: &str) {
+    pub(super) async fn end(&mut self, world: &World, arn: &str) {
         self.report(world, arn, "STOPPED").await;
         self.tasks.remove(arn);
     }
 
-    fn only_task(&self) -> String {
+    pub(super) fn only_task(&self) -> String {
         assert_eq!(self.tasks.len(), 1);
         self.tasks.keys().next().unwrap().clone()
     }
