@@ -162,6 +162,15 @@ impl Order {
         self.steps.iter().any(is_it)
     }
 
+    /// Whether nodes with equal values of the attributes compare by the group's tasks before anything else.
+    pub fn group_tasks_lead(&self) -> bool {
+        let mut own = self.steps.iter().filter_map(|step| match step {
+            Step::Own { what, .. } => Some(*what),
+            Step::Attribute(_) => None,
+        });
+        own.next() == Some(Own::GroupTasks)
+    }
+
     pub fn own_rank(&self, node: &Node, group_tasks: usize) -> OwnRank {
         let mut ranks = [0; 3];
         for step in &self.steps {

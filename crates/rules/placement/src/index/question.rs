@@ -389,19 +389,32 @@ impl Question {
             true => group,
             false => &no_nodes,
         };
-        let without_group = self.buckets.iter().filter_map(|bucket| {
-            let (own, slot) = bucket.first(&self.order, apart, draw)?;
-            Some((rank_in(bucket, own), *slot))
-        });
+        let without_group: Vec<Option<(Rank, Slot)>> = self
+            .buckets
+            .iter()
+            .map(|bucket| {
+                let (own, slot) = bucket.first(&self.order, apart, draw)?;
+                Some((rank_in(bucket, own), *slot))
+            })
+            .collect();
+        // Of nodes with the same values, one without a task of the group is better, if that is what they compare by first.
+        let is_beaten =
+            |bucket: u32| self.order.group_tasks_lead() && without_group[bucket as usize].is_some();
         let of_group = apart.iter().filter_map(|(slot, tasks)| {
             let entry = self.entries.get(*slot as usize)?;
-            if self.key.need.distinct_instance || !matches!(entry.verdict, Verdict::Fits(_)) {
+            let fits = matches!(entry.verdict, Verdict::Fits(_));
+            if self.key.need.distinct_instance || !fits || is_beaten(entry.bucket) {
                 return None;
             }
             let own = self.order.own_rank(nodes.candidate(*slot)?, *tasks);
             Some((rank_in(&self.buckets[entry.bucket as usize], &own), *slot))
         });
-        without_group.chain(of_group).min()
+        without_group
+            .iter()
+            .flatten()
+            .copied()
+            .chain(of_group)
+            .min()
     }
 
     /// Tasks of the group by attribute and number of the value.
