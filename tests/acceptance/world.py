@@ -95,6 +95,13 @@ class World:
         wait_until(connected, START_SECONDS, f"{count} nodes to connect")
         return self
 
+    def reservation(self, provider: str, cluster: str = "default") -> float | None:
+        """CapacityProviderReservation, as /metrics tells it."""
+        with urllib.request.urlopen(f"{self.endpoint}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        start = f'gantry_capacity_provider_reservation{{cluster="{cluster}",capacity_provider="{provider}"}} '
+        return next((float(line.removeprefix(start)) for line in lines if line.startswith(start)), None)
+
     def kill_server(self):
         self.server.send_signal(signal.SIGKILL)
         self.server.wait()

@@ -86,6 +86,33 @@ impl Operation for Explain {
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 
+pub(crate) static INTERRUPT_NODE: OperationSchema = OperationSchema {
+    name: "InterruptNode",
+    typed: true,
+    input: &schemas::INTERRUPT_NODE_REQUEST,
+    output: &schemas::INTERRUPT_NODE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct InterruptNode;
+
+impl Operation for InterruptNode {
+    type Input = types::InterruptNodeRequest;
+    type Output = types::InterruptNodeResponse;
+    const SCHEMA: &'static OperationSchema = &INTERRUPT_NODE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static JOIN_NODE: OperationSchema = OperationSchema {
     name: "JoinNode",
     typed: true,

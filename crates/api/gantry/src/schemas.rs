@@ -518,6 +518,38 @@ pub static FINDING_TOPIC: Schema = Schema {
     },
 };
 
+pub static INTERRUPT_NODE_REQUEST: Schema = Schema {
+    name: "InterruptNodeRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "node",
+        target: &prelude::STRING,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static INTERRUPT_NODE_RESPONSE: Schema = Schema {
+    name: "InterruptNodeResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "taskArns",
+            target: &TASK_ARN_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
     name: "InvalidParameterException",
     kind: Kind::Structure,
@@ -1408,6 +1440,17 @@ pub static STRATEGY_RANK_LIST: Schema = Schema {
 
 pub static STRING_LIST: Schema = Schema {
     name: "StringList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static TASK_ARN_LIST: Schema = Schema {
+    name: "TaskArnList",
     kind: Kind::List,
     members: &[Member {
         name: "member",

@@ -26,6 +26,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         &operations::CREATE_BACKUP,
         &operations::DESCRIBE_SERVER,
         &operations::EXPLAIN,
+        &operations::INTERRUPT_NODE,
         &operations::JOIN_NODE,
         &operations::LIST_DEPLOYMENT_HISTORY,
         &operations::LIST_EVENTS,
@@ -51,6 +52,7 @@ where
     S: Handle<operations::CreateBackup>
         + Handle<operations::DescribeServer>
         + Handle<operations::Explain>
+        + Handle<operations::InterruptNode>
         + Handle<operations::JoinNode>
         + Handle<operations::ListDeploymentHistory>
         + Handle<operations::ListEvents>
@@ -73,6 +75,7 @@ where
             "CreateBackup" => wire::serve::<operations::CreateBackup, S>(&self.0, call),
             "DescribeServer" => wire::serve::<operations::DescribeServer, S>(&self.0, call),
             "Explain" => wire::serve::<operations::Explain, S>(&self.0, call),
+            "InterruptNode" => wire::serve::<operations::InterruptNode, S>(&self.0, call),
             "JoinNode" => wire::serve::<operations::JoinNode, S>(&self.0, call),
             "ListDeploymentHistory" => {
                 wire::serve::<operations::ListDeploymentHistory, S>(&self.0, call)

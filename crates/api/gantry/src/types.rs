@@ -126,6 +126,21 @@ pub struct Finding {
 wire::shape!(Finding, schemas::FINDING, { 0 => at, 1 => code, 2 => message, 3 => topic });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct InterruptNodeRequest {
+    pub node: Option<String>,
+}
+
+wire::shape!(InterruptNodeRequest, schemas::INTERRUPT_NODE_REQUEST, { 0 => node });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct InterruptNodeResponse {
+    pub node_name: Option<String>,
+    pub task_arns: Option<Vec<String>>,
+}
+
+wire::shape!(InterruptNodeResponse, schemas::INTERRUPT_NODE_RESPONSE, { 0 => node_name, 1 => task_arns });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct JoinNodeRequest {
     pub capacity: Option<NodeCapacity>,
     pub cluster: Option<String>,

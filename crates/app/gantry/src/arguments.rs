@@ -99,6 +99,9 @@ pub enum Command {
         after_help = "Examples:\n  gantry simulate zone-loss.yaml\n  gantry simulate zone-loss.yaml --output json | jq .services\n\nThe file is YAML or JSON: docs/simulate.md. It ends with 1 if a service is not steady at the end."
     )]
     Simulate(Simulate),
+    /// Does something to a node
+    #[command(subcommand)]
+    Node(Node),
     /// Shows what a change would lead to, without making it
     #[command(subcommand)]
     Plan(Plan),
@@ -373,6 +376,9 @@ pub struct NodeOptions {
     /// Cluster to register in (container instances only)
     #[arg(long, default_value = "default")]
     pub cluster: String,
+    /// Capacity provider whose Auto Scaling group this machine stands in for (container instances only)
+    #[arg(long, value_name = "NAME")]
+    pub capacity_provider: Option<String>,
     /// Name of the node [default: the host name]
     #[arg(long)]
     pub node_name: Option<String>,
@@ -454,6 +460,19 @@ pub enum PullBehavior {
     Once,
     /// For what is not on the node
     PreferCached,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Node {
+    /// Takes the capacity of its FARGATE_SPOT tasks back: they get SIGTERM and their stop timeout, services start others
+    #[command(after_help = "Examples:\n  gantry node interrupt node-1")]
+    Interrupt(Interrupt),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Interrupt {
+    /// The node, by name, by the beginning of its id, or by ARN
+    pub node: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

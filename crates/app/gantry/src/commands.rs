@@ -10,6 +10,7 @@ pub mod events;
 pub mod history;
 pub mod image;
 pub mod logs;
+pub mod node;
 pub mod plan;
 pub mod ps;
 pub mod run;

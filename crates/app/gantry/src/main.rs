@@ -73,6 +73,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Events(events) => commands::events::run(&global, events).await,
             Command::Simulate(_) => unreachable!("it was run before"),
             Command::Why(why) => commands::why::run(&global, why).await,
+            Command::Node(node) => commands::node::run(&global, node).await,
             Command::Plan(plan) => commands::plan::run(&global, plan).await,
             Command::History(history) => commands::history::run(&global, history).await,
             Command::Completion(completion) => commands::completion::run(&completion),

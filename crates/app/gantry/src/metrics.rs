@@ -55,6 +55,10 @@ impl StateMetrics {
 impl Collect for StateMetrics {
     fn collect(&self, page: &mut MetricsPage) {
         // Numbers promise nothing, so the head will do.
+        let reservations = self
+            .store
+            .read(|head| service_ecs::reservations(head))
+            .head();
         let (revision, tasks, nodes, connected) = self
             .store
             .read(|head| {
@@ -88,6 +92,16 @@ impl Collect for StateMetrics {
         page.family(name, Kind::Gauge, "Tasks in the tables by last status.");
         for (status, count) in &tasks {
             page.sample(name, &[("status", status)], *count as f64);
+        }
+        let name = "gantry_capacity_provider_reservation";
+        let help = "CapacityProviderReservation of providers with managed scaling, in percent.";
+        page.family(name, Kind::Gauge, help);
+        for figure in &reservations {
+            let labels = [
+                ("cluster", figure.cluster.as_str()),
+                ("capacity_provider", figure.capacity_provider.as_str()),
+            ];
+            page.sample(name, &labels, figure.percent);
         }
         let name = "gantry_nodes";
         page.family(name, Kind::Gauge, "Registered nodes by connection.");

@@ -218,6 +218,19 @@ fn network_options(cidr: &str, name: &str, clock: &Clock) -> anyhow::Result<Netw
 }
 
 fn attributes(node: &NodeOptions) -> anyhow::Result<Vec<(String, String)>> {
+    let mut attributes = named_attributes(node)?;
+    if let Some(provider) = &node.capacity_provider {
+        if node.capacity == Capacity::Serverless {
+            return Err(anyhow!(
+                "--capacity-provider is for container instances: add --capacity ec2"
+            ));
+        }
+        attributes.push(("gantry.capacity-provider".to_owned(), provider.clone()));
+    }
+    Ok(attributes)
+}
+
+fn named_attributes(node: &NodeOptions) -> anyhow::Result<Vec<(String, String)>> {
     node.attributes
         .iter()
         .map(|pair| {

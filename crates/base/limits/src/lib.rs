@@ -21,6 +21,8 @@ pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
 pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
 /// Ours: AWS has no quota of them, and DescribeCapacityProviders looks at all.
 pub const CAPACITY_PROVIDERS_PER_REGION: usize = 1_000;
+/// Tasks of a cluster that wait for capacity which managed scaling is to bring.
+pub const PROVISIONING_TASKS_PER_CLUSTER: usize = 500;
 pub const CONTAINER_INSTANCES_PER_START_TASK: usize = 10;
 pub const TASK_DEFINITIONS_PER_DELETE: usize = 10;
 pub const TASKS_PER_UPDATE_PROTECTION: usize = 10;

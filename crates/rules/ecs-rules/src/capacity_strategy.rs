@@ -112,6 +112,9 @@ pub fn choose(items: &[Item<'_>], tasks_of: impl Fn(usize) -> u64) -> Option<usi
     })
 }
 
+/// Capacity that may be taken back at any time.
+pub const FARGATE_SPOT: &str = "FARGATE_SPOT";
+
 /// The two providers that every cluster may have without making them.
 pub fn is_fargate(provider: &str) -> bool {
     matches!(provider, "FARGATE" | "FARGATE_SPOT")

@@ -2,6 +2,7 @@
 
 pub mod account_setting;
 pub mod capacity_provider;
+pub mod capacity_reservation;
 pub mod capacity_strategy;
 pub mod cluster;
 pub mod daemon;

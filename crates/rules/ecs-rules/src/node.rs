@@ -10,6 +10,8 @@ use crate::Refusal;
 
 /// Says whose capacity a node is; Amazon's agent does not know it and is the user's.
 pub const CAPACITY_ATTRIBUTE: &str = "gantry.capacity";
+/// Names the capacity provider whose instances a container instance is one of. On AWS its Auto Scaling group says it.
+pub const CAPACITY_PROVIDER_ATTRIBUTE: &str = "gantry.capacity-provider";
 const SERVERLESS: &str = "serverless";
 const CONTAINER_INSTANCE: &str = "container-instance";
 /// AWS's quota of reserved ports.
@@ -77,6 +79,7 @@ pub fn offer(request: &RegisterContainerInstanceRequest) -> Result<Offer, Refusa
         ));
     }
     let attributes = attributes(request)?;
+    check_provider(&attributes)?;
     let version = request.version_info.clone().unwrap_or_default();
     let mut offer = Offer {
         capacity: capacity(&attributes)?,
@@ -123,6 +126,21 @@ fn attributes(
         attributes.push((name, attribute.value.clone()));
     }
     Ok(attributes)
+}
+
+/// FARGATE and FARGATE_SPOT are Gantry's own, and serverless capacity serves both.
+fn check_provider(attributes: &[(String, Option<String>)]) -> Result<(), Refusal> {
+    let mut attributes_of = attributes.iter();
+    let named = attributes_of.find(|(name, _)| name == CAPACITY_PROVIDER_ATTRIBUTE);
+    let Some((_, provider)) = named else {
+        return Ok(());
+    };
+    if capacity(attributes)? == Capacity::Serverless {
+        return Err(Refusal::invalid_parameter(
+            "Serverless capacity belongs to no capacity provider of an Auto Scaling group.",
+        ));
+    }
+    crate::capacity_provider::check_name(provider.as_deref().unwrap_or_default())
 }
 
 fn capacity(attributes: &[(String, Option<String>)]) -> Result<Capacity, Refusal> {

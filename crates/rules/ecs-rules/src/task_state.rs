@@ -90,12 +90,14 @@ pub mod stop_code {
     pub const USER_INITIATED: &str = "UserInitiated";
     pub const SERVICE_SCHEDULER_INITIATED: &str = "ServiceSchedulerInitiated";
     pub const INFRASTRUCTURE_HEALTH: &str = "InfrastructureHealth";
+    pub const SPOT_INTERRUPTION: &str = "SpotInterruption";
 }
 
 pub mod stopped_reason {
     pub const ESSENTIAL_CONTAINER_EXITED: &str = "Essential container in task exited";
     pub const TASK_FAILED_TO_START: &str = "Task failed to start";
     pub const STOPPED_BY_USER: &str = "Task stopped by user";
+    pub const SPOT_INTERRUPTED: &str = "Your Spot Task was interrupted.";
 }
 
 /// Applies a report. A task that is STOPPED stays as it is.

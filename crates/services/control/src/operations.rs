@@ -4,6 +4,7 @@ mod create_backup;
 mod describe_server;
 mod explain;
 mod history_list;
+mod interrupt_node;
 mod join_node;
 mod list_deployment_history;
 mod list_events;

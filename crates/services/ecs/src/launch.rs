@@ -112,6 +112,16 @@ impl Plan {
         }
     }
 
+    /// Whether a node that says to be of this provider, or of none, is one for its tasks.
+    pub fn takes_instance_of(&self, provider: Option<&str>) -> bool {
+        match self {
+            Self::Strategy(items) if !self.is_serverless() => items
+                .iter()
+                .any(|item| Some(item.capacity_provider.as_str()) == provider),
+            _ => true,
+        }
+    }
+
     /// The launch of the next task, when `tasks_of(provider)` tasks run on each provider already.
     pub fn next(&self, platform_version: Option<&str>, tasks_of: impl Fn(&str) -> u64) -> Launch {
         match self {
@@ -197,7 +207,8 @@ pub(crate) fn check_strategy(
         |provider: &str| cluster.capacity_providers.iter().any(|own| own == provider);
     capacity_strategy::validate(
         &rule_items(items),
-        capacity_strategy::is_fargate,
+        // What a cluster is associated with is there: such a provider cannot be deleted.
+        |provider| capacity_strategy::is_fargate(provider) || is_associated(provider),
         is_associated,
     )
     .map_err(|error| Refusal::invalid_parameter(error.to_string()))

@@ -22,7 +22,9 @@ mod queried;
 pub mod records;
 mod render;
 mod report;
+mod reservations;
 mod service_events;
+mod spot;
 mod tasks;
 mod usage;
 #[cfg(test)]
@@ -37,6 +39,7 @@ use state::{Schema, Store};
 pub use bootstrap::Defaults;
 pub use explain::ServiceExplanation;
 pub use loops::rehearsal;
+pub use reservations::{Reservation, reservations};
 pub use tasks::Wanted;
 pub use usage::NodeUsage;
 

@@ -202,6 +202,11 @@ pub(crate) fn without_room(no_room: &NoRoom, is_serverless: bool) -> String {
     }
     let start =
         "was unable to place a task because no container instance met all of its requirements.";
+    if no_room.is_provider_empty {
+        return format!(
+            "{start} Reason: No Container Instances were found in your capacity provider. {TROUBLESHOOTING}"
+        );
+    }
     if no_room.explanation.considered == 0 {
         return format!(
             "{start} Reason: No Container Instances were found in your cluster. {TROUBLESHOOTING}"

@@ -2,6 +2,7 @@
 //!
 //! A task is made, placed and given its address in one transaction, so that its start costs the server one commit.
 
+mod capacity;
 mod failures;
 mod make;
 mod pool;
@@ -72,6 +73,8 @@ pub(crate) struct NoRoom {
     pub explanation: Explanation,
     /// There was a node, but no address.
     pub no_address: Option<String>,
+    /// The task's capacity provider has no container instance.
+    pub is_provider_empty: bool,
 }
 
 impl Launch {
@@ -95,6 +98,7 @@ pub(crate) fn create(
             Creation::Placed(task)
         }
         Placed::Later => {
+            task.last_status = TaskStatus::Provisioning;
             tx.insert(task.clone())?;
             Creation::Waiting(task)
         }
@@ -175,6 +179,9 @@ pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool,
     };
     match place(ecs, tx, &mut task, &wanted)? {
         Placed::Yes => {
+            if task.launch_type != "FARGATE" && task.network_interface.is_none() {
+                task.last_status = TaskStatus::Pending;
+            }
             task.version += 1;
             tx.put(task);
             Ok(true)
@@ -283,12 +290,13 @@ fn place(
         // never sees nodes. On container instances AWS answers AGENT at once.
         let is_worth_waiting = task.launch_type == "FARGATE"
             && choice.explanation.refused.contains_key(&Filter::Agent);
-        if is_worth_waiting {
+        if is_worth_waiting || capacity::may_wait(tx, task) {
             return Ok(Placed::Later);
         }
         return Ok(Placed::No(NoRoom {
             explanation: choice.explanation,
             no_address: None,
+            is_provider_empty: capacity::is_provider_empty(tx, task),
         }));
     };
     if task.network_configuration.is_some() {
@@ -299,6 +307,7 @@ fn place(
                 return Ok(Placed::No(NoRoom {
                     explanation: choice.explanation,
                     no_address: Some(error.to_string()),
+                    is_provider_empty: false,
                 }));
             }
         }

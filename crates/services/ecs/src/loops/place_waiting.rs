@@ -1,6 +1,10 @@
 //! Places the tasks that wait for a node: those made while the nodes that would fit were away for a moment.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use kit::{Loop, LoopError, Next};
 use state::{Change, Head, Record};
@@ -54,15 +58,50 @@ impl Loop for PlaceWaiting {
         let waiting = self.0.store.read(|head| {
             let mut tasks = head.index::<TaskRecord>("by_work", "unplaced");
             tasks.sort_by_key(|task| task.created_at);
-            tasks.iter().map(|task| task.key()).collect::<Vec<_>>()
+            let kinds = tasks.iter().map(|task| (task.key(), Kind::of(task)));
+            kinds.collect::<Vec<_>>()
         });
-        for key in waiting.head() {
+        // What one of a kind did not get, the others of its kind do not get either.
+        let mut refused = HashSet::new();
+        for (key, kind) in waiting.head() {
+            if refused.contains(&kind) {
+                continue;
+            }
             let placed = self
                 .0
                 .store
                 .transact(|tx| tasks::place_again(&self.0, tx, &key))?;
-            placed.head();
+            if !placed.head() {
+                refused.insert(kind);
+            }
         }
         Ok(Next::OnChange)
+    }
+}
+
+/// Tasks of one kind fit the same nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    cluster: String,
+    family: String,
+    revision: i32,
+    group: String,
+    capacity_provider: Option<String>,
+    size: (i64, i64),
+    /// Constraints and strategies.
+    placing: String,
+}
+
+impl Kind {
+    fn of(task: &TaskRecord) -> Self {
+        Self {
+            cluster: TaskRecord::key_of(&task.account, &task.region, &task.cluster, ""),
+            family: task.family.clone(),
+            revision: task.revision,
+            group: task.group.clone(),
+            capacity_provider: task.capacity_provider.clone(),
+            size: (task.cpu_units, task.memory_mib),
+            placing: format!("{:?}", task.placing),
+        }
     }
 }

@@ -338,7 +338,8 @@ fn tags(
 
 /// On an empty cluster AWS answers an error instead of failures.
 fn refuse_without_instances(plan: &Plan, no_room: &NoRoom) -> Result<(), Error> {
-    if !plan.is_serverless() && no_room.explanation.considered == 0 {
+    let is_of_provider = matches!(plan, Plan::Strategy(_));
+    if !plan.is_serverless() && !is_of_provider && no_room.explanation.considered == 0 {
         return Err(invalid(
             "No Container Instances were found in your cluster.",
         ));
@@ -350,6 +351,10 @@ fn refuse_without_instances(plan: &Plan, no_room: &NoRoom) -> Result<(), Error> 
 fn failure_without_instance(plan: &Plan, no_room: &NoRoom) -> Option<Failure> {
     let (reason, detail) = match &no_room.no_address {
         Some(no_address) => ("RESOURCE:ENI", no_address.clone()),
+        None if no_room.is_provider_empty => (
+            "EMPTY CAPACITY PROVIDER",
+            "The capacity provider has no container instances in this cluster. A node says that it is one of its instances: gantry agent --capacity ec2 --capacity-provider NAME.".to_owned(),
+        ),
         None if plan.is_serverless() => (
             "Capacity is unavailable at this time. Please try again later or in a different availability zone",
             detail(no_room),

@@ -1,4 +1,4 @@
-use api_ecs::types::AutoScalingGroupProvider;
+use api_ecs::types::{AutoScalingGroupProvider, ManagedScalingStatus};
 use clock::UnixMillis;
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};
@@ -25,6 +25,13 @@ pub struct CapacityProviderRecord {
 impl CapacityProviderRecord {
     pub fn key_of(account: &str, region: &str, name: &str) -> String {
         format!("{account}/{region}/{name}")
+    }
+
+    /// Managed scaling is on: capacity comes when tasks wait for it.
+    pub fn is_scaled(&self) -> bool {
+        let scaling = self.auto_scaling_group.managed_scaling.as_ref();
+        let status = scaling.and_then(|scaling| scaling.status.as_ref());
+        status == Some(&ManagedScalingStatus::ENABLED)
     }
 
     pub fn arn(&self) -> String {

@@ -4,6 +4,9 @@ use state::{Index, Record};
 
 use super::Tags;
 
+// The rules own the name; registrations are checked there.
+pub use ecs_rules::node::CAPACITY_PROVIDER_ATTRIBUTE;
+
 /// A node that registered. A serverless one belongs to no cluster and is hidden from users: it is Fargate's capacity.
 ///
 /// Writers: registration writes identity, resources and attributes; Put- and DeleteAttributes `own_attributes`; UpdateContainerInstancesState and
@@ -45,9 +48,6 @@ pub struct ContainerInstanceRecord {
     /// Grows with every change that a user can see (`version` of the API).
     pub version: i64,
 }
-
-/// The attribute by which a container instance says whose node it is; without it, it is every provider's.
-pub const CAPACITY_PROVIDER_ATTRIBUTE: &str = "gantry.capacity-provider";
 
 /// A critical daemon that does not run on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! A task's record, from its definition and what was asked for.
 
 use api_ecs::types::{ContainerDefinition, ContainerOverride, TaskOverride};
+use ecs_rules::node::CAPACITY_PROVIDER_ATTRIBUTE;
 use state::Head;
 
 use super::NewTask;
@@ -86,7 +87,21 @@ pub(super) fn record(ecs: &Ecs, new: &NewTask<'_>) -> TaskRecord {
 /// On container instances: the definition's `requiresAttributes`. Serverless nodes are Gantry's own and run all that
 /// registration lets through; only the architecture is a choice there.
 pub(super) fn required_attributes(new: &NewTask<'_>) -> Vec<(String, Option<String>)> {
-    required(new.definition, new.launch.is_serverless())
+    let mut required = required(new.definition, new.launch.is_serverless());
+    required.extend(of_provider(
+        &new.launch.launch_type,
+        new.launch.capacity_provider.as_deref(),
+    ));
+    required
+}
+
+/// A task of an Auto Scaling group's provider runs on the provider's instances only.
+fn of_provider(launch_type: &str, provider: Option<&str>) -> Option<(String, Option<String>)> {
+    let provider = provider.filter(|_| launch_type != "FARGATE")?;
+    Some((
+        CAPACITY_PROVIDER_ATTRIBUTE.to_owned(),
+        Some(provider.to_owned()),
+    ))
 }
 
 pub(super) fn required_attributes_of_waiting(
@@ -95,9 +110,15 @@ pub(super) fn required_attributes_of_waiting(
 ) -> Vec<(String, Option<String>)> {
     let key =
         TaskDefinitionRecord::key_of(&task.account, &task.region, &task.family, task.revision);
-    head.get::<TaskDefinitionRecord>(&key)
+    let mut required = head
+        .get::<TaskDefinitionRecord>(&key)
         .map(|definition| required(&definition, task.launch_type == "FARGATE"))
-        .unwrap_or_default()
+        .unwrap_or_default();
+    required.extend(of_provider(
+        &task.launch_type,
+        task.capacity_provider.as_deref(),
+    ));
+    required
 }
 
 pub(super) fn required(

@@ -28,7 +28,8 @@ pub(crate) fn create_on(
     node: &ContainerInstanceRecord,
 ) -> Result<StartedOn, StateError> {
     let mut task = make::record(ecs, new);
-    let required = make::required_attributes(new);
+    // Whoever names the node has seen to its capacity provider: a daemon is also on instances that name none.
+    let required = make::required(new.definition, new.launch.is_serverless());
     let wanted = pool::Wanted::of(&task, required, &Placing::default());
     let explanation = match wanted.check(tx, &node.id) {
         Ok(explanation) => explanation,

@@ -2,7 +2,10 @@
 
 use api_ecs::{operations as op, types::*};
 
-use crate::world::{World, refused, tag};
+use crate::{
+    run_task::ec2_definition,
+    world::{World, agent::Agent, refused, registration, tag},
+};
 
 fn create(name: &str) -> CreateCapacityProviderRequest {
     CreateCapacityProviderRequest {
@@ -224,4 +227,167 @@ async fn what_is_refused_of_capacity_providers() {
         message.contains("not associated with the cluster"),
         "{message}"
     );
+}
+
+/// A provider that the default cluster has, with or without managed scaling.
+async fn provider(world: &World, name: &str, is_scaled: bool) {
+    let mut request = create(name);
+    if !is_scaled {
+        let group = request.auto_scaling_group_provider.as_mut().unwrap();
+        group.managed_scaling = None;
+    }
+    world
+        .call::<op::CreateCapacityProvider>(request)
+        .await
+        .unwrap();
+    put(world, &[name]).await.unwrap();
+}
+
+async fn instance(world: &World, node: &str, provider: Option<&str>) -> String {
+    let mut offer = registration("default", "container-instance", 4096, 8192);
+    if let Some(provider) = provider {
+        offer.attributes.get_or_insert_default().push(Attribute {
+            name: Some("gantry.capacity-provider".into()),
+            value: Some(provider.into()),
+            ..Attribute::default()
+        });
+    }
+    world.register(node, offer).await
+}
+
+fn run(definition: &str, provider: &str, count: i32) -> RunTaskRequest {
+    RunTaskRequest {
+        task_definition: Some(definition.into()),
+        count: Some(count),
+        capacity_provider_strategy: Some(vec![CapacityProviderStrategyItem {
+            capacity_provider: Some(provider.into()),
+            weight: Some(1),
+            base: None,
+        }]),
+        ..RunTaskRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn tasks_of_a_provider_run_on_its_instances_only() {
+    let world = World::new().await;
+    provider(&world, "web", false).await;
+    let definition = ec2_definition(&world, "web", 0).await;
+    let other = instance(&world, "node-1", None).await;
+    let _other = Agent::connect(&world, "node-1", &other).await;
+    let empty = world
+        .call::<op::RunTask>(run(&definition, "web", 1))
+        .await
+        .unwrap();
+    assert_eq!(empty.tasks, Some(vec![]));
+    let failures = empty.failures.unwrap();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(
+        failures[0].reason.as_deref(),
+        Some("EMPTY CAPACITY PROVIDER")
+    );
+
+    let own = instance(&world, "node-2", Some("web")).await;
+    let _own = Agent::connect(&world, "node-2", &own).await;
+    let ran = world
+        .call::<op::RunTask>(run(&definition, "web", 3))
+        .await
+        .unwrap();
+    let tasks = ran.tasks.unwrap();
+    assert_eq!(tasks.len(), 3, "{:?}", ran.failures);
+    for task in tasks {
+        assert_eq!(task.container_instance_arn.as_ref(), Some(&own));
+        assert_eq!(task.capacity_provider_name.as_deref(), Some("web"));
+    }
+    let described = world
+        .call::<op::DescribeContainerInstances>(DescribeContainerInstancesRequest {
+            container_instances: Some(vec![other.clone(), own.clone()]),
+            ..DescribeContainerInstancesRequest::default()
+        })
+        .await
+        .unwrap();
+    let named: Vec<Option<String>> = described
+        .container_instances
+        .unwrap()
+        .into_iter()
+        .map(|instance| instance.capacity_provider_name)
+        .collect();
+    assert_eq!(named, [None, Some("web".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_wait_in_provisioning_for_capacity_that_scaling_brings() {
+    let world = World::simulated().await;
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
+    provider(&world, "web", true).await;
+    let definition = ec2_definition(&world, "web", 0).await;
+    let ran = world
+        .call::<op::RunTask>(run(&definition, "web", 2))
+        .await
+        .unwrap();
+    assert_eq!(ran.failures, Some(vec![]));
+    let tasks = ran.tasks.unwrap();
+    for task in &tasks {
+        assert_eq!(task.last_status.as_deref(), Some("PROVISIONING"));
+        assert_eq!(task.desired_status.as_deref(), Some("RUNNING"));
+        assert_eq!(task.container_instance_arn, None);
+    }
+    // One that waits can be stopped; nothing is left of it.
+    let stopped = world
+        .call::<op::StopTask>(StopTaskRequest {
+            task: tasks[0].task_arn.clone(),
+            ..StopTaskRequest::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        stopped.task.unwrap().last_status.as_deref(),
+        Some("STOPPED")
+    );
+    // An instance of somebody else helps nobody.
+    let other = instance(&world, "node-1", None).await;
+    let mut other = Agent::connect(&world, "node-1", &other).await;
+    let silence = std::time::Duration::from_secs(15);
+    assert!(
+        other
+            .hear_within(&world, silence)
+            .await
+            .is_none_or(|message| { !matches!(message, link::acs::Message::Payload(_)) })
+    );
+    let own = instance(&world, "node-2", Some("web")).await;
+    let mut own_agent = Agent::connect(&world, "node-2", &own).await;
+    let payload = own_agent.payload(&world).await;
+    assert_eq!(payload.len(), 1);
+    assert_eq!(payload[0].arn, tasks[1].task_arn);
+    let described = world
+        .call::<op::DescribeTasks>(DescribeTasksRequest {
+            tasks: tasks[1].task_arn.clone().map(|arn| vec![arn]),
+            ..DescribeTasksRequest::default()
+        })
+        .await
+        .unwrap();
+    let placed = &described.tasks.unwrap()[0];
+    assert_eq!(placed.container_instance_arn, Some(own));
+    assert_eq!(placed.last_status.as_deref(), Some("PENDING"));
+}
+
+#[tokio::test]
+async fn only_so_many_tasks_wait() {
+    let world = World::new().await;
+    provider(&world, "web", true).await;
+    let definition = ec2_definition(&world, "web", 0).await;
+    for _ in 0..limits::PROVISIONING_TASKS_PER_CLUSTER / 10 {
+        let ran = world
+            .call::<op::RunTask>(run(&definition, "web", 10))
+            .await
+            .unwrap();
+        assert_eq!(ran.tasks.unwrap().len(), 10);
+    }
+    let more = world
+        .call::<op::RunTask>(run(&definition, "web", 1))
+        .await
+        .unwrap();
+    assert_eq!(more.tasks, Some(vec![]));
+    assert_eq!(more.failures.unwrap().len(), 1);
 }

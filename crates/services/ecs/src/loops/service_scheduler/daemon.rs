@@ -189,7 +189,8 @@ pub(super) fn draining_node(
     (node.status == ContainerInstanceStatus::Draining).then_some(node)
 }
 
-fn has_other_tasks(head: &Head, container_instance_key: &str) -> bool {
+/// Whether tasks run there that are no daemon's.
+pub(crate) fn has_other_tasks(head: &Head, container_instance_key: &str) -> bool {
     let tasks = head.index::<TaskRecord>("by_container_instance", container_instance_key);
     let living = tasks
         .iter()

@@ -87,6 +87,7 @@ fn zones(head: &Head, service: &ServiceRecord) -> Vec<String> {
         .filter(|(_, standing)| *standing == Standing::Ready);
     let zones: BTreeSet<String> = ready
         .filter_map(|(key, _)| head.get::<ContainerInstanceRecord>(&key))
+        .filter(|node| batch.plan.takes_instance_of(node.capacity_provider()))
         .map(|node| node.availability_zone.clone())
         .collect();
     zones.into_iter().collect()

@@ -1,0 +1,81 @@
+"""Whose capacity tasks run on: instances of a capacity provider, and Spot capacity that is taken back."""
+
+from world import wait_until
+
+
+def provider(ecs, name, status):
+    ecs.create_capacity_provider(
+        name=name, autoScalingGroupProvider={"autoScalingGroupArn": f"{name}-group", "managedScaling": {"status": status}}
+    )
+
+
+def instances(ecs):
+    arns = ecs.list_container_instances()["containerInstanceArns"]
+    described = ecs.describe_container_instances(containerInstances=arns)["containerInstances"] if arns else []
+    return {one["containerInstanceArn"]: one.get("capacityProviderName") for one in described if one["agentConnected"]}
+
+
+def test_tasks_wait_for_instances_of_their_provider(fresh_world):
+    world = fresh_world
+    ecs = world.client("ecs")
+    provider(ecs, "fixed", "DISABLED")
+    provider(ecs, "scaled", "ENABLED")
+    ecs.put_cluster_capacity_providers(cluster="default", capacityProviders=["fixed", "scaled"], defaultCapacityProviderStrategy=[])
+    container = {"name": "main", "image": "demo:latest", "memory": 64, "stopTimeout": 2}
+    definition = ecs.register_task_definition(family="own", networkMode="awsvpc", containerDefinitions=[container])
+    definition = definition["taskDefinition"]["taskDefinitionArn"]
+
+    def run(name):
+        return ecs.run_task(
+            taskDefinition=definition, networkConfiguration=world.network_configuration,
+            capacityProviderStrategy=[{"capacityProvider": name, "weight": 1}],
+        )
+
+    world.start_agent("plain", "ec2", "--cluster", "default")
+    wait_until(lambda: list(instances(ecs).values()) == [None], 30, "the plain instance")
+    refused = run("fixed")
+    assert refused["tasks"] == [] and refused["failures"][0]["reason"] == "EMPTY CAPACITY PROVIDER"
+    waiting = run("scaled")
+    assert waiting["failures"] == []
+    task = waiting["tasks"][0]
+    assert (task["lastStatus"], task["capacityProviderName"]) == ("PROVISIONING", "scaled")
+    assert world.reservation("scaled") == 200, "a task waits, and there is no instance"
+    assert world.reservation("fixed") is None
+
+    world.start_agent("scaled-1", "ec2", "--cluster", "default", "--capacity-provider", "scaled")
+    running = world.wait_task(task["taskArn"], "RUNNING", 40)
+    own = {name: arn for arn, name in instances(ecs).items()}
+    assert running["containerInstanceArn"] == own["scaled"]
+    assert world.reservation("scaled") == 100
+    ecs.stop_task(task=task["taskArn"])
+    world.wait_task(task["taskArn"], "STOPPED")
+    assert world.reservation("scaled") == 0, "an instance that nobody needs"
+
+
+def test_spot_capacity_is_taken_back(world, ecs):
+    ecs.put_cluster_capacity_providers(
+        cluster="default", capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+    )
+    definition = world.register("spot", {"stopTimeout": 5})
+    world.create_service(
+        "spot", definition, 2, launchType=None,
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE", "base": 1}, {"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+    )
+    world.wait_stable("spot")
+    before = {task["taskArn"]: task["capacityProviderName"] for task in world.service_tasks("spot")}
+    assert sorted(before.values()) == ["FARGATE", "FARGATE_SPOT"]
+    [lost] = [arn for arn, name in before.items() if name == "FARGATE_SPOT"]
+    told = world.gantry("node", "interrupt", "node-1")
+    assert told.stdout.split() == [lost.rsplit("/", 1)[-1]]
+    task = world.wait_task(lost, "STOPPED")
+    assert task["stopCode"] == "SpotInterruption"
+    assert task["stoppedReason"] == "Your Spot Task was interrupted."
+
+    def replaced():
+        tasks = [task for task in world.service_tasks("spot") if task["lastStatus"] == "RUNNING"]
+        return len(tasks) == 2 and lost not in {task["taskArn"] for task in tasks} and tasks
+
+    tasks = wait_until(replaced, 60, "another Spot task")
+    assert sorted(task["capacityProviderName"] for task in tasks) == ["FARGATE", "FARGATE_SPOT"]
+    world.delete_service("spot")
+    assert world.gantry("node", "interrupt", "nobody", check=False).returncode == 1
