@@ -49,6 +49,15 @@ def test_run_follows_and_returns_the_exit_code(world):
     assert world.gantry("run", "demo:latest", "--name", "fails", "--", "exit", "9", check=False).returncode == 9
 
 
+def test_run_needs_no_file_of_the_server(world, tmp_path):
+    """From another machine: the default subnet is asked of EC2."""
+    environment = dict(world.environment(), GANTRY_DATA_DIR=str(tmp_path / "nothing"))
+    command = [GANTRY, "run", "demo:latest", "--name", "far", "--", "print", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "line 0" in done.stdout
+
+
 def test_errors_name_the_next_step(world):
     done = world.command(GANTRY, "--endpoint", "http://127.0.0.1:1", "ps")
     assert done.returncode != 0

@@ -4,7 +4,7 @@ use http::{HeaderMap, Request};
 
 use crate::{
     AnyShape, DecodeError, Document, Error, Fault, Operation, OperationSchema, Protocol,
-    ServiceSchema, json, json_rpc,
+    ServiceSchema, ec2_client, json, json_rpc,
 };
 
 /// A request without host and signature; the URI is path and query.
@@ -12,7 +12,7 @@ pub type ClientRequest = Request<Vec<u8>>;
 
 /// The request of an operation, in the first protocol of the service that this side of the wire knows.
 pub fn encode_request<O: Operation>(input: &O::Input) -> ClientRequest {
-    encode_shape(O::SERVICE, O::SCHEMA, client_protocol(O::SERVICE), input)
+    encode_input(O::SERVICE, O::SCHEMA, client_protocol(O::SERVICE), input)
 }
 
 pub fn decode_response<O: Operation>(
@@ -30,7 +30,10 @@ pub fn decode_response<O: Operation>(
 }
 
 /// The error in a response that is none of the 2xx.
-pub fn decode_error(_protocol: Protocol, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+pub fn decode_error(protocol: Protocol, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
+    if protocol == Protocol::Ec2 {
+        return ec2_client::decode_error(status, body);
+    }
     let document = json::parse(body).unwrap_or_default();
     let text = |key: &str| {
         document
@@ -73,7 +76,12 @@ fn short_code(code: &str) -> &str {
 }
 
 fn client_protocol(service: &ServiceSchema) -> Protocol {
-    let spoken = |protocol: &&Protocol| matches!(protocol, Protocol::Json10 | Protocol::Json11);
+    let spoken = |protocol: &&Protocol| {
+        matches!(
+            protocol,
+            Protocol::Json10 | Protocol::Json11 | Protocol::Ec2
+        )
+    };
     service
         .protocols
         .iter()
@@ -82,12 +90,16 @@ fn client_protocol(service: &ServiceSchema) -> Protocol {
         .unwrap_or(Protocol::Json11)
 }
 
-fn encode_shape(
+/// The request of an operation, in a protocol that clients speak: JSON 1.0 and 1.1, EC2.
+pub fn encode_input(
     service: &ServiceSchema,
     operation: &OperationSchema,
     protocol: Protocol,
     input: &dyn AnyShape,
 ) -> ClientRequest {
+    if protocol == Protocol::Ec2 {
+        return ec2_client::encode(service, operation, input);
+    }
     Request::builder()
         .method("POST")
         .uri("/")
@@ -102,9 +114,12 @@ fn encode_shape(
 
 /// Fills the output of an operation from a 2xx response.
 pub fn decode_output(
-    _protocol: Protocol,
+    protocol: Protocol,
     output: &mut dyn AnyShape,
     body: &[u8],
 ) -> Result<(), DecodeError> {
+    if protocol == Protocol::Ec2 {
+        return ec2_client::decode(output, body);
+    }
     json::read_into(output, body)
 }

@@ -117,21 +117,9 @@ impl FormReader {
         self.protocol == Protocol::Ec2 || schema.traits.flattened
     }
 
-    fn member_name(&self, member: &'static Member) -> Cow<'static, str> {
-        if self.protocol == Protocol::Ec2 {
-            if let Some(name) = member.traits.query_name {
-                return Cow::Borrowed(name);
-            }
-            let mut characters = member.wire_name().chars();
-            let first = characters.next().map(|first| first.to_ascii_uppercase());
-            return Cow::Owned(first.into_iter().chain(characters).collect());
-        }
-        Cow::Borrowed(member.wire_name())
-    }
-
     /// A member's values. A flattened list may go by the name of its elements: clients differ.
     fn take_member(&mut self, member: &'static Member) -> Option<Node> {
-        let name = self.member_name(member);
+        let name = member_name(self.protocol, member);
         let is_flat = member.traits.flattened || member.target.traits.flattened;
         if self.protocol == Protocol::Query && is_flat && member.target.kind == Kind::List {
             let element_name = member.target.element().traits.location_name;
@@ -237,6 +225,19 @@ impl Reader for FormReader {
     fn document(&mut self) -> Result<Document, DecodeError> {
         self.scalar().document()
     }
+}
+
+/// What a member is called in a form.
+pub(crate) fn member_name(protocol: Protocol, member: &'static Member) -> Cow<'static, str> {
+    if protocol == Protocol::Ec2 {
+        if let Some(name) = member.traits.query_name {
+            return Cow::Borrowed(name);
+        }
+        let mut characters = member.wire_name().chars();
+        let first = characters.next().map(|first| first.to_ascii_uppercase());
+        return Cow::Owned(first.into_iter().chain(characters).collect());
+    }
+    Cow::Borrowed(member.wire_name())
 }
 
 /// Puts a flattened list or map where the reader of its schema looks for it.

@@ -10,6 +10,7 @@ pub mod cbor;
 mod common_errors;
 mod debug;
 mod document;
+mod ec2_client;
 mod error;
 mod exchange;
 mod form;
@@ -39,7 +40,9 @@ pub use access::{Access, Ask, Authorizer, Caller, Principal};
 pub use debug::debug_shape;
 pub use document::{Blob, Document};
 pub use error::{DecodeError, Error};
-pub use exchange::{ClientRequest, decode_error, decode_output, decode_response, encode_request};
+pub use exchange::{
+    ClientRequest, decode_error, decode_output, decode_response, encode_input, encode_request,
+};
 pub use pattern::matches as matches_pattern;
 pub use protocol::Protocol;
 pub use reader::{EachElement, EachEntry, EachMember, Reader};

@@ -1,4 +1,4 @@
-//! The XML that Query and EC2 answer with. It is only ever written.
+//! The XML that Query and EC2 answer with; `ec2_client` reads it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

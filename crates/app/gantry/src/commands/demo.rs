@@ -41,7 +41,7 @@ pub async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     output::note(format_args!(
         "==> running service `{SERVICE}` with {TASKS} tasks of {definition}"
     ));
-    create_or_update(global, &client, definition).await?;
+    create_or_update(&client, definition).await?;
     let addresses = wait_until_serving(&client).await?;
     print_what_to_try(&facts, &addresses);
     Ok(ExitCode::SUCCESS)
@@ -85,12 +85,8 @@ async fn register(client: &Client) -> anyhow::Result<String> {
     ))
 }
 
-async fn create_or_update(
-    global: &Global,
-    client: &Client,
-    definition: String,
-) -> anyhow::Result<()> {
-    let network = run::network_configuration(global)?;
+async fn create_or_update(client: &Client, definition: String) -> anyhow::Result<()> {
+    let network = run::network_configuration(client).await?;
     let exists = describe(client)
         .await?
         .is_some_and(|service| service.status.as_deref() == Some("ACTIVE"));

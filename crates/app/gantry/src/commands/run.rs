@@ -3,6 +3,10 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
+use api_ec2::{
+    operations::DescribeSubnets,
+    types::{DescribeSubnetsRequest, Filter},
+};
 use api_ecs::{
     operations::{RegisterTaskDefinition, RunTask, StopTask},
     types::{
@@ -20,7 +24,6 @@ use super::{logs::LogTail, tasks};
 use crate::{
     arguments::{Global, Output, Run},
     connect, output,
-    paths::DataDirectory,
 };
 
 const POLL_EVERY: Duration = Duration::from_millis(100);
@@ -31,7 +34,7 @@ const NEVER_RAN: u8 = 125;
 
 pub async fn run(global: &Global, run: Run) -> anyhow::Result<ExitCode> {
     let client = connect::client(global)?;
-    let network = network_configuration(global)?;
+    let network = network_configuration(&client).await?;
     let definition = match &run.task_definition {
         Some(definition) => definition.clone(),
         None => register(&client, &run).await?,
@@ -48,14 +51,23 @@ pub async fn run(global: &Global, run: Run) -> anyhow::Result<ExitCode> {
     follow(&client, &run.cluster, task).await
 }
 
-/// Fargate tasks want a subnet: the default one, as the server of this machine wrote it down.
-pub fn network_configuration(global: &Global) -> anyhow::Result<NetworkConfiguration> {
-    let facts = DataDirectory::new(global.data_dir.clone()).facts().ok_or_else(|| {
-        anyhow!("the default subnet is not known: run this where the server runs (--data-dir names its data directory)")
-    })?;
+/// Fargate tasks want a subnet: the default one, as EC2 tells it.
+pub async fn network_configuration(client: &Client) -> anyhow::Result<NetworkConfiguration> {
+    let default_only = Filter {
+        name: Some("default-for-az".into()),
+        values: Some(vec!["true".into()]),
+    };
+    let request = DescribeSubnetsRequest {
+        filters: Some(vec![default_only]),
+        ..DescribeSubnetsRequest::default()
+    };
+    let answer = client.call::<DescribeSubnets>(request).await?;
+    let subnets = answer.subnets.into_iter().flatten();
+    let subnet = subnets.filter_map(|subnet| subnet.subnet_id).next();
+    let subnet = subnet.context("the server has no default subnet")?;
     Ok(NetworkConfiguration {
         awsvpc_configuration: Some(AwsVpcConfiguration {
-            subnets: Some(vec![facts.default_subnet_id]),
+            subnets: Some(vec![subnet]),
             assign_public_ip: Some(AssignPublicIp::DISABLED),
             ..Default::default()
         }),
