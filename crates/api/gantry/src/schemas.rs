@@ -1495,6 +1495,16 @@ pub static TASK_HISTORY: Schema = Schema {
             traits: &Traits::NONE,
         },
         Member {
+            name: "placement",
+            target: &PLACEMENT_EXPLANATION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "placementReasons",
+            target: &STRING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
             name: "service",
             target: &prelude::STRING,
             traits: &Traits::NONE,

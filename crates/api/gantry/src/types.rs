@@ -396,6 +396,8 @@ pub struct TaskHistory {
     pub group: Option<String>,
     pub launch_type: Option<String>,
     pub node_name: Option<String>,
+    pub placement: Option<PlacementExplanation>,
+    pub placement_reasons: Option<Vec<String>>,
     pub service: Option<String>,
     pub started_at: Option<wire::Timestamp>,
     pub started_by: Option<String>,
@@ -406,7 +408,7 @@ pub struct TaskHistory {
     pub task_definition: Option<String>,
 }
 
-wire::shape!(TaskHistory, schemas::TASK_HISTORY, { 0 => cluster, 1 => containers, 2 => created_at, 3 => group, 4 => launch_type, 5 => node_name, 6 => service, 7 => started_at, 8 => started_by, 9 => stop_code, 10 => stopped_at, 11 => stopped_reason, 12 => task_arn, 13 => task_definition });
+wire::shape!(TaskHistory, schemas::TASK_HISTORY, { 0 => cluster, 1 => containers, 2 => created_at, 3 => group, 4 => launch_type, 5 => node_name, 6 => placement, 7 => placement_reasons, 8 => service, 9 => started_at, 10 => started_by, 11 => stop_code, 12 => stopped_at, 13 => stopped_reason, 14 => task_arn, 15 => task_definition });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskUsage {

@@ -151,6 +151,10 @@ fn of_task(head: &Head, task: &TaskRecord) -> Vec<Event> {
         Some(node) => format!("{what} goes to {node}"),
         None => format!("{what} waits for a node"),
     };
+    let place = match why_there(head, task) {
+        Some(why) => format!("{place}: {why}"),
+        None => place,
+    };
     add("PROVISIONING", Some(task.created_at), place);
     let runs = match &node {
         Some(node) => format!("{what} runs on {node}"),
@@ -161,6 +165,23 @@ fn of_task(head: &Head, task: &TaskRecord) -> Vec<Event> {
     add("STOPPING", task.stopping_at, reason.clone());
     add("STOPPED", task.stopped_at, how_it_ended(task, reason));
     events
+}
+
+/// How it was placed, where there was a choice or no node at all.
+fn why_there(head: &Head, task: &TaskRecord) -> Option<String> {
+    let explained = task.placement.as_ref()?;
+    if explained.considered == 1 && explained.fitting == 1 {
+        return None;
+    }
+    let cluster = match task.launch_type.as_str() {
+        "FARGATE" => "",
+        _ => task.cluster.as_str(),
+    };
+    let name = |id: &str| {
+        let key = ContainerInstanceRecord::key_of(&task.account, &task.region, cluster, id);
+        node_name(head, &key).unwrap_or_else(|| id.to_owned())
+    };
+    Some(explained.sentences(&[], name).join("; "))
 }
 
 /// The reason of the stop, and what each container ended with that did not end well.

@@ -5,7 +5,7 @@
 mod deployment;
 mod find;
 mod node;
-mod placement;
+pub(crate) mod placement;
 mod service;
 mod task;
 

@@ -196,7 +196,12 @@ async fn what_happens_is_told_in_order_and_can_be_followed() {
         told[0].message.as_deref(),
         Some("one registered as Fargate capacity")
     );
-    assert_eq!(told[1].message.as_deref(), Some("web:1 waits for a node"));
+    assert_eq!(
+        told[1].message.as_deref(),
+        Some(
+            "web:1 waits for a node: the only node could not take it; 1 node: agent disconnected; one came nearest: agent disconnected"
+        )
+    );
     assert_eq!(told[3].message.as_deref(), Some("enough"));
     assert_eq!(told[3].resource_arn.as_deref(), Some(arn.as_str()));
     let numbers: Vec<_> = told.iter().map(|event| event.sequence).collect();

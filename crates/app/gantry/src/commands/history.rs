@@ -238,6 +238,8 @@ fn task_json(task: &TaskHistory) -> Value {
         "stopCode": task.stop_code,
         "stoppedReason": task.stopped_reason,
         "containers": containers,
+        "placementReasons": task.placement_reasons,
+        "placement": task.placement.as_ref().and_then(|placement| output::as_json(placement).ok()),
     })
 }
 

@@ -7,6 +7,7 @@ use api_gantry::types::{
 use placement::{Explanation, Need, Strategy, Verdict};
 use service_ecs::Wanted;
 use service_ecs::records::ContainerInstanceRecord;
+use state::Head;
 
 use super::{Explainer, Findings, short};
 use crate::{events, operations::count};
@@ -17,8 +18,7 @@ const NODES_MOST: usize = 1000;
 impl Explainer<'_> {
     /// Sentences of an explanation.
     pub(super) fn tell(&self, findings: &mut Findings, wanted: &Wanted, explained: &Explanation) {
-        let name = |id: &str| self.node_name(wanted, id);
-        for sentence in explained.sentences(wanted.strategies(), name) {
+        for sentence in sentences(self.head, wanted, explained) {
             findings.add(FindingTopic::PLACEMENT, "PLACEMENT", sentence);
         }
     }
@@ -31,17 +31,7 @@ impl Explainer<'_> {
         explained: Option<&Explanation>,
     ) {
         response.needs = Some(needs(wanted.need(), wanted.strategies()));
-        response.placement = explained.map(|explained| PlacementExplanation {
-            considered: count(explained.considered as usize),
-            fitting: count(explained.fitting as usize),
-            refused: Some(refused(explained)),
-            nearest_miss: explained.nearest_miss.as_ref().map(|nearest| NearestMiss {
-                node_name: Some(self.node_name(wanted, &nearest.node)),
-                filter: Some(nearest.filter.failure_reason().to_owned()),
-                lacking: Some(nearest.lacking),
-            }),
-            ranks: Some(ranks(wanted.strategies(), &explained.ranks)),
-        });
+        response.placement = explained.map(|explained| data(self.head, wanted, explained));
         if self.node_by_node {
             let verdicts = wanted.verdicts(self.head);
             let left_out = verdicts.len().saturating_sub(NODES_MOST);
@@ -59,17 +49,37 @@ impl Explainer<'_> {
         let key = wanted.node_key(&verdict.node);
         let node = self.head.get::<ContainerInstanceRecord>(&key);
         NodeVerdict {
-            node_name: Some(self.node_name(wanted, &verdict.node)),
+            node_name: Some(node_name(self.head, wanted, &verdict.node)),
             container_instance_arn: node.map(|node| node.arn()),
             fits: Some(verdict.lacks.is_empty()),
             lacks: Some(verdict.lacks.iter().map(ToString::to_string).collect()),
             ranks: Some(ranks(wanted.strategies(), &verdict.ranks)),
         }
     }
+}
 
-    fn node_name(&self, wanted: &Wanted, id: &str) -> String {
-        events::node_name(self.head, &wanted.node_key(id)).unwrap_or_else(|| short(id))
+/// What was kept of a placement, in words.
+pub(crate) fn sentences(head: &Head, wanted: &Wanted, explained: &Explanation) -> Vec<String> {
+    explained.sentences(wanted.strategies(), |id| node_name(head, wanted, id))
+}
+
+/// The same as data.
+pub(crate) fn data(head: &Head, wanted: &Wanted, explained: &Explanation) -> PlacementExplanation {
+    PlacementExplanation {
+        considered: count(explained.considered as usize),
+        fitting: count(explained.fitting as usize),
+        refused: Some(refused(explained)),
+        nearest_miss: explained.nearest_miss.as_ref().map(|nearest| NearestMiss {
+            node_name: Some(node_name(head, wanted, &nearest.node)),
+            filter: Some(nearest.filter.failure_reason().to_owned()),
+            lacking: Some(nearest.lacking),
+        }),
+        ranks: Some(ranks(wanted.strategies(), &explained.ranks)),
     }
+}
+
+fn node_name(head: &Head, wanted: &Wanted, id: &str) -> String {
+    events::node_name(head, &wanted.node_key(id)).unwrap_or_else(|| short(id))
 }
 
 /// What a task asks of its node, in words.

@@ -13,7 +13,7 @@ use super::{
     history_list::{Asked, List},
     timestamp,
 };
-use crate::{Control, events};
+use crate::{Control, events, explain::placement};
 
 impl Handle<ListTaskHistory> for Control {
     fn access(&self, caller: &Caller, _input: &ListTaskHistoryRequest) -> Access {
@@ -50,7 +50,7 @@ impl Handle<ListTaskHistory> for Control {
         let (found, next_token) = list.finish();
         let shown = self.store.read(|head| {
             let tasks = found.iter();
-            tasks.map(|task| shown(head, task)).collect()
+            tasks.map(|task| self.shown(head, task)).collect()
         });
         Ok(ListTaskHistoryResponse {
             tasks: Some(shown.head()),
@@ -59,30 +59,37 @@ impl Handle<ListTaskHistory> for Control {
     }
 }
 
-fn shown(head: &Head, task: &TaskRecord) -> TaskHistory {
-    let containers = task.containers.iter().map(|container| ContainerHistory {
-        name: Some(container.name.clone()),
-        exit_code: container.exit_code,
-        reason: container.reason.clone(),
-    });
-    let node = task
-        .container_instance_key
-        .as_ref()
-        .and_then(|key| events::node_name(head, key));
-    TaskHistory {
-        task_arn: Some(task.arn()),
-        cluster: Some(task.cluster.clone()),
-        service: task.service.clone(),
-        group: Some(task.group.clone()),
-        task_definition: Some(format!("{}:{}", task.family, task.revision)),
-        launch_type: Some(task.launch_type.clone()),
-        started_by: task.started_by.clone(),
-        node_name: node,
-        created_at: timestamp(task.created_at),
-        started_at: task.started_at.and_then(timestamp),
-        stopped_at: task.stopped_at.and_then(timestamp),
-        stop_code: task.stop_code.clone(),
-        stopped_reason: task.stopped_reason.clone(),
-        containers: Some(containers.collect()),
+impl Control {
+    fn shown(&self, head: &Head, task: &TaskRecord) -> TaskHistory {
+        let containers = task.containers.iter().map(|container| ContainerHistory {
+            name: Some(container.name.clone()),
+            exit_code: container.exit_code,
+            reason: container.reason.clone(),
+        });
+        let node = task
+            .container_instance_key
+            .as_ref()
+            .and_then(|key| events::node_name(head, key));
+        let decided = task.placement.as_ref().zip(self.ecs.wanted_by(head, task));
+        let decided = decided.as_ref();
+        TaskHistory {
+            placement: decided.map(|(kept, wanted)| placement::data(head, wanted, kept)),
+            placement_reasons: decided
+                .map(|(kept, wanted)| placement::sentences(head, wanted, kept)),
+            task_arn: Some(task.arn()),
+            cluster: Some(task.cluster.clone()),
+            service: task.service.clone(),
+            group: Some(task.group.clone()),
+            task_definition: Some(format!("{}:{}", task.family, task.revision)),
+            launch_type: Some(task.launch_type.clone()),
+            started_by: task.started_by.clone(),
+            node_name: node,
+            created_at: timestamp(task.created_at),
+            started_at: task.started_at.and_then(timestamp),
+            stopped_at: task.stopped_at.and_then(timestamp),
+            stop_code: task.stop_code.clone(),
+            stopped_reason: task.stopped_reason.clone(),
+            containers: Some(containers.collect()),
+        }
     }
 }

@@ -164,6 +164,45 @@ async fn a_task_without_a_node_and_one_that_stopped_say_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn decisions_are_in_the_history_of_tasks_and_events() {
+    let (world, _running) = two_nodes().await;
+    let stopped = run_and_stop(&world).await;
+    let list = gantry::ListTaskHistoryRequest::default();
+    // The node is connected, and nobody there says that the task ended.
+    let live = explain(&world, &stopped).await;
+    assert_eq!(live.status.as_deref(), Some("STOPPING"));
+    change_nodes(&world, |node| node.connection.connected = false).await;
+    let second = run_and_stop(&world).await;
+    let answer = world
+        .call::<op::ListTaskHistory>(list)
+        .await
+        .expect("listed");
+    let tasks = answer.tasks.expect("tasks");
+    assert_eq!(tasks[0].task_arn.as_deref(), Some(second.as_str()));
+    let reasons = tasks[0].placement_reasons.clone().expect("kept");
+    assert_eq!(
+        reasons,
+        [
+            "none of 2 nodes could take it",
+            "2 nodes: agent disconnected",
+            &reasons[2]
+        ]
+    );
+    let kept = tasks[0].placement.clone().expect("kept");
+    assert_eq!((kept.considered, kept.fitting), (Some(2), Some(0)));
+    let events = told_until(&world, oldest_first(), "STOPPED").await;
+    assert!(events.contains(&"PROVISIONING".to_owned()));
+    let told = super::events(&world, oldest_first()).await;
+    let told = told.events.expect("events").into_iter();
+    let placed: Vec<String> = told
+        .filter(|event| event.status.as_deref() == Some("PROVISIONING"))
+        .filter_map(|event| event.message)
+        .collect();
+    let expected = "web:1 goes to large: 1 of 2 nodes could take it; 1 node: too little memory free; small came nearest: 256 MiB of memory short";
+    assert_eq!(placed[0], expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_and_its_deployment_say_what_they_wait_for() {
     let (world, _running) = two_nodes().await;
     // The large node holds four of them.
