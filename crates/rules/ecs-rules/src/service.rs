@@ -50,7 +50,6 @@ pub struct AskedOfDaemon<'a> {
     pub launch_type: Option<&'a LaunchType>,
     pub has_providers: bool,
     pub has_placement_strategy: bool,
-    pub rebalancing: Option<&'a AvailabilityZoneRebalancing>,
     pub configuration: Option<&'a DeploymentConfiguration>,
 }
 
@@ -71,7 +70,6 @@ pub fn is_daemon(input: &CreateServiceRequest) -> Result<bool, Refusal> {
         launch_type: input.launch_type.as_ref(),
         has_providers: input.capacity_provider_strategy.iter().flatten().count() > 0,
         has_placement_strategy: input.placement_strategy.iter().flatten().count() > 0,
-        rebalancing: input.availability_zone_rebalancing.as_ref(),
         configuration: input.deployment_configuration.as_ref(),
     })?;
     Ok(true)
@@ -108,12 +106,6 @@ pub fn check_daemon(asked: &AskedOfDaemon<'_>) -> Result<(), Refusal> {
     if asked.has_placement_strategy {
         return refuse(
             "The daemon scheduling strategy does not support placement strategies. Remove the placement strategies and try again",
-        );
-    }
-    let rebalancing = asked.rebalancing.map(AvailabilityZoneRebalancing::as_str);
-    if rebalancing == Some("ENABLED") {
-        return refuse(
-            "The daemon scheduling strategy does not support Availability Zone rebalancing. Disable Availability Zone rebalancing and try again",
         );
     }
     let configuration = asked.configuration;
@@ -300,7 +292,6 @@ mod tests {
                 is_taken
             );
         }
-        let rebalancing = Some(&AvailabilityZoneRebalancing::ENABLED);
         for asked in [
             AskedOfDaemon {
                 desired_count: Some(1),
@@ -312,10 +303,6 @@ mod tests {
             },
             AskedOfDaemon {
                 has_placement_strategy: true,
-                ..nothing()
-            },
-            AskedOfDaemon {
-                rebalancing,
                 ..nothing()
             },
         ] {

@@ -168,7 +168,6 @@ fn change_settings(
             launch_type: None,
             has_providers: input.capacity_provider_strategy.iter().flatten().count() > 0,
             has_placement_strategy: input.placement_strategy.iter().flatten().count() > 0,
-            rebalancing: input.availability_zone_rebalancing.as_ref(),
             configuration: input.deployment_configuration.as_ref(),
         })?;
     }

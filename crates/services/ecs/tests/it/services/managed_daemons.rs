@@ -160,7 +160,7 @@ async fn task_definitions_of_daemons_from_first_to_last() {
         revision: Some(DaemonTaskDefinitionRevisionFilter::LAST_REGISTERED),
         ..all()
     };
-    assert_eq!(list(last).await, [second.clone()]);
+    assert_eq!(list(last).await, std::slice::from_ref(&second));
 
     let delete = |named: &str| {
         world.call::<op::DeleteDaemonTaskDefinition>(DeleteDaemonTaskDefinitionRequest {
