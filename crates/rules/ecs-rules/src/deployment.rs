@@ -160,6 +160,13 @@ pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
         let counts = Counts::of(service, &primary.id);
         rebalance::plan(service, primary, &counts, now, &mut plan);
     }
+    if plan.rollout.as_ref().is_some_and(RolloutStep::is_given_up) {
+        // What is to start and to stop is another question once the deployment is not meant any more.
+        plan.start = 0;
+        plan.start_source = 0;
+        plan.start_on.clear();
+        plan.stop.clear();
+    }
     plan
 }
 
@@ -386,7 +393,9 @@ fn plan_stops(
     plan: &mut Plan,
 ) {
     let mut healthy_left = counts.all_healthy;
-    for task in counts.old.iter().filter(|task| !task.is_healthy()) {
+    // One that is protected and not healthy yet is not unhealthy: it may be at its work.
+    let idle = |task: &&&TaskView| !task.is_healthy() && (!task.protected || task.is_unhealthy());
+    for task in counts.old.iter().filter(idle) {
         plan.stop_task(task, primary);
     }
     let desired = service.desired_count;

@@ -144,6 +144,13 @@ impl RolloutStatus {
     }
 }
 
+impl RolloutStep {
+    /// What is deployed is not meant any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(self, Self::Fail { .. } | Self::RollBack | Self::Stop)
+    }
+}
+
 impl RolloutView {
     /// What it waits for until then.
     pub(super) fn wait(&self, until: UnixMillis) -> Wait {

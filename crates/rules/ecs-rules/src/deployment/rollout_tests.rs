@@ -103,6 +103,36 @@ fn the_breaker_trips_at_its_threshold() {
 }
 
 #[test]
+fn what_is_given_up_starts_and_stops_nothing_with_the_same_plan() {
+    let mut service = view(2, 50, 100);
+    service.deployments.push(deployment("old"));
+    service.tasks = running("o", "old", 2);
+    service.rollout = Some(under_way());
+    let going_on = plan(&service, UnixMillis(2_000));
+    assert_eq!((going_on.start, going_on.stop.len()), (1, 1));
+    let given_up = [
+        RolloutView {
+            status: RolloutStatus::StopRequested,
+            ..under_way()
+        },
+        RolloutView {
+            status: RolloutStatus::RollbackRequested,
+            ..under_way()
+        },
+        RolloutView {
+            breaker: Some(breaker(3, true)),
+            ..under_way()
+        },
+    ];
+    for rollout in given_up {
+        service.rollout = Some(rollout);
+        let plan = plan(&service, UnixMillis(2_000));
+        assert!(plan.rollout.is_some(), "{plan}");
+        assert_eq!((plan.start, plan.stop.len()), (0, 0), "{plan}");
+    }
+}
+
+#[test]
 fn what_failed_starts_nothing_and_leaves_what_runs_alone() {
     let mut service = view(2, 100, 200);
     service.deployments[0].failed = true;

@@ -97,6 +97,27 @@ fn a_deployment_leaves_protected_tasks_to_the_end() {
     assert!(planned.drop_deployments.is_empty());
 }
 
+#[test]
+fn a_protected_task_that_is_not_healthy_yet_is_left_alone_too() {
+    let mut service = view(1, 0, 200);
+    service.deployments.push(deployment("old"));
+    service.tasks = vec![
+        task("pending", "old", TaskStatus::Pending),
+        task("starting", "old", TaskStatus::Running),
+    ];
+    service.tasks[1].has_health_check = true;
+    let stopped = |service: &ServiceView| plan(service, UnixMillis(0)).stop.len();
+    assert_eq!(stopped(&service), 2);
+    service
+        .tasks
+        .iter_mut()
+        .for_each(|task| task.protected = true);
+    assert_eq!(stopped(&service), 0);
+    // What is unhealthy is replaced all the same.
+    service.tasks[1].health = HealthStatus::Unhealthy;
+    assert_eq!(stopped(&service), 1);
+}
+
 pub(super) fn unhealthy(key: &str) -> TaskView {
     TaskView {
         has_health_check: true,
