@@ -96,6 +96,9 @@ async fn live(world: &std::sync::Arc<World>) -> anyhow::Result<()> {
     world.start_server().await?;
     operator::add_first_machines(world, &world.lot(10));
     definitions::register_all(world).await;
+    if world.profile.features.capacity_providers {
+        definitions::add_capacity_providers(world).await;
+    }
     let chaos = chaos::start(world);
     let clients: Vec<_> = (0..world.profile.clients)
         .map(|number| {

@@ -30,6 +30,26 @@ pub struct Profile {
     pub bad_tasks: bool,
     /// The server's setting; none: a node may be away without end.
     pub node_lost_after: Option<Duration>,
+    pub features: Features,
+}
+
+/// What clients use of ECS besides tasks and services.
+#[derive(Debug, Clone, Default)]
+pub struct Features {
+    pub circuit_breaker: bool,
+    pub bake_time: bool,
+    /// Deployments that shift traffic: BLUE_GREEN, LINEAR, CANARY.
+    pub traffic: bool,
+    /// Stop- and ContinueServiceDeployment.
+    pub meddling: bool,
+    pub protection: bool,
+    /// Constraints and strategies.
+    pub placement: bool,
+    pub capacity_providers: bool,
+    /// Task definitions that are deleted.
+    pub deletions: bool,
+    /// Services of the DAEMON strategy.
+    pub daemons: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -58,7 +78,11 @@ impl Profile {
         let calm = lot.percent(20);
         let faulty = |percent: u64| if calm { 0 } else { percent };
         Self {
-            unrest: lot.seconds(60, 480),
+            unrest: if lot.percent(75) {
+                lot.seconds(30, 150)
+            } else {
+                lot.seconds(150, 480)
+            },
             clients: lot.between(1, 4),
             client_pause: *lot
                 .pick(&[
@@ -99,6 +123,7 @@ impl Profile {
             full_disks: sometimes(faulty(20), 30, 180),
             drains: sometimes(40, 20, 120),
             bad_tasks: lot.percent(70),
+            features: Features::draw(lot),
             node_lost_after: None,
         }
     }
@@ -128,7 +153,24 @@ impl Profile {
             full_disks: None,
             drains: None,
             bad_tasks: false,
+            features: Features::default(),
             node_lost_after,
+        }
+    }
+}
+
+impl Features {
+    fn draw(lot: &Lot) -> Self {
+        Self {
+            circuit_breaker: lot.percent(35),
+            bake_time: lot.percent(25),
+            traffic: lot.percent(30),
+            meddling: lot.percent(30),
+            protection: lot.percent(30),
+            placement: lot.percent(40),
+            capacity_providers: lot.percent(30),
+            deletions: lot.percent(25),
+            daemons: lot.percent(25),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What must always hold, and what must hold once the world is at rest.
 
+mod percentages;
+mod placing;
 pub mod rest;
+mod rollouts;
 pub mod tables;
 pub mod told;

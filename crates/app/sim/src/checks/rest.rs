@@ -11,7 +11,13 @@ use service_ecs::records::{DesiredStatus, HealthStatus, TaskStatus};
 use crate::{
     chaos,
     node::agent,
-    workload::{behaviour::Behaviour, client::Client, definitions::Kind, operator, services},
+    workload::{
+        behaviour::Behaviour,
+        client::Client,
+        definitions::Kind,
+        deployments, operator,
+        services::{self, Service},
+    },
     world::{World, lock},
 };
 
@@ -42,8 +48,11 @@ pub async fn come_to_rest(world: &Arc<World>, clients: &mut [Client]) {
     if let Some(difference) = differing_nodes(world) {
         world.trace.violated(format_args!("{difference}"));
     }
-    check_told(world, clients).await;
+    if world.lot(41).percent(25) {
+        check_told(world, clients).await;
+    }
     check_asked(world);
+    check_left_over(world);
     world.kill_server().await;
     chaos::start_server(world).await;
     check_told(world, clients).await;
@@ -69,7 +78,7 @@ async fn heal(world: &Arc<World>, clients: &[Client]) {
     operator::add_machine(world, &lot, true, BIG);
     if world.profile.container_instances > 0 {
         let services = clients.iter().flat_map(|client| client.services.values());
-        let with_ports = services.filter(|service| matches!(service.kind, Kind::FixedPort(_)));
+        let with_ports = services.filter(|service| is_one_a_node(service));
         for _ in 0..NEW_CONTAINER_INSTANCES + 2 * with_ports.count() {
             operator::add_machine(world, &lot, false, BIG);
         }
@@ -86,23 +95,35 @@ async fn ask_for_what_can_be(world: &Arc<World>, client: &mut Client) {
                 continue;
             }
             // Some percentages let a deployment of few tasks neither start nor stop one, as on AWS.
+            let is_daemon = service.kind == Kind::Daemon;
+            let mut configuration = match is_daemon {
+                true => services::percentages(0, 100),
+                false => services::percentages(100, 200),
+            };
+            if !service.is_plain {
+                configuration = deployments::without_surprises(configuration);
+            }
             let mut request = UpdateServiceRequest {
                 service: Some(name.clone()),
-                deployment_configuration: Some(services::percentages(100, 200)),
+                deployment_configuration: Some(configuration),
+                // What failed, or was stopped, starts nothing more.
+                force_new_deployment: (!service.is_plain).then_some(true),
                 ..UpdateServiceRequest::default()
             };
             let (mut desired, mut behaviour) = (None, None);
             // One with good tasks may go on: what it was doing has to end well by itself.
-            let has_port = matches!(service.kind, Kind::FixedPort(_));
-            if !service.behaviour.is_good() || has_port || client.lot.percent(50) {
+            let has_port = is_one_a_node(&service);
+            let must_change = !service.behaviour.is_good() || has_port || !service.is_plain;
+            if must_change || client.lot.percent(50) {
                 let count = if has_port {
                     DESIRED_AT_REST_OF_PORTS
                 } else {
                     DESIRED_AT_REST
                 };
-                (desired, behaviour) = (Some(count), Some(Behaviour::Stable));
+                behaviour = Some(Behaviour::Stable);
+                desired = Some(count).filter(|_| !is_daemon);
                 request.task_definition = Some(service.kind.family(Behaviour::Stable));
-                request.desired_count = i32::try_from(count).ok();
+                request.desired_count = desired.and_then(|count| i32::try_from(count).ok());
             }
             if client.ask_update(&name, request, desired, behaviour).await {
                 break;
@@ -110,6 +131,11 @@ async fn ask_for_what_can_be(world: &Arc<World>, client: &mut Client) {
             world.clock.sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// A port of the host, or distinctInstance.
+fn is_one_a_node(service: &Service) -> bool {
+    matches!(service.kind, Kind::FixedPort(_)) || service.is_distinct
 }
 
 async fn stop_single_tasks(world: &Arc<World>, clients: &[Client]) {
@@ -274,6 +300,14 @@ async fn check_told(world: &Arc<World>, clients: &[Client]) {
         while !client.look_at_tasks(arns.to_vec()).await {
             world.clock.sleep(LOOK_EVERY).await;
         }
+    }
+}
+
+/// Nothing is under way any more, what was to be deleted is gone, and daemons are everywhere.
+fn check_left_over(world: &World) {
+    let tables = lock(&world.tables);
+    for left in tables.left_over() {
+        world.trace.violated(format_args!("at rest {left}"));
     }
 }
 

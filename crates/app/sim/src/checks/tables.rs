@@ -5,28 +5,33 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use service_ecs::records::{
-    ContainerInstanceRecord, ContainerInstanceStatus, DesiredStatus, ServiceRecord, ServiceStatus,
-    TaskRecord, TaskStatus,
+    Capacity, ContainerInstanceRecord, ContainerInstanceStatus, DesiredStatus,
+    ServiceDeploymentRecord, ServiceRecord, ServiceStatus, TaskDefinitionRecord,
+    TaskDefinitionStatus, TaskRecord, TaskStatus,
 };
 use state::{Change, ChangeSet, Feed, FeedEvent, Head, Record, Store};
 
 use tokio::sync::oneshot;
 
-use super::told::status_rank;
+use super::{
+    placing::{self, Held},
+    rollouts::{self, Rollouts},
+    told::status_rank,
+};
 use crate::{trace::Trace, world::lock};
 
-const SCHEDULER: &str = "ServiceSchedulerInitiated";
-const MINIMUM_HEALTHY_PERCENT: i64 = 100;
-const MAXIMUM_PERCENT: i64 = 200;
+pub(super) const SCHEDULER: &str = "ServiceSchedulerInitiated";
 
 /// The tables as the feed tells them, and their last changes as long as those may be lost.
 pub struct Check {
-    trace: Trace,
-    tasks: BTreeMap<String, TaskRecord>,
+    pub(super) trace: Trace,
+    pub(super) tasks: BTreeMap<String, TaskRecord>,
     nodes: BTreeMap<String, ContainerInstanceRecord>,
-    services: BTreeMap<String, ServiceRecord>,
+    pub(super) services: BTreeMap<String, ServiceRecord>,
+    pub(super) rollouts: Rollouts,
+    definitions: BTreeMap<String, TaskDefinitionRecord>,
     tasks_of_node: BTreeMap<String, BTreeSet<String>>,
-    tasks_of_service: BTreeMap<String, BTreeSet<String>>,
+    pub(super) tasks_of_service: BTreeMap<String, BTreeSet<String>>,
     task_of_address: BTreeMap<String, String>,
     /// Tasks ever made, by `startedBy`: a repeated request must make no more.
     made_for: BTreeMap<String, u64>,
@@ -62,6 +67,8 @@ impl Check {
             tasks: BTreeMap::new(),
             nodes: BTreeMap::new(),
             services: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
+            definitions: BTreeMap::new(),
             tasks_of_node: BTreeMap::new(),
             tasks_of_service: BTreeMap::new(),
             task_of_address: BTreeMap::new(),
@@ -82,7 +89,9 @@ impl Check {
         self.was_taken_back = false;
         let same = same_rows(head, &self.tasks)
             .and_then(|()| same_rows(head, &self.nodes))
-            .and_then(|()| same_rows(head, &self.services));
+            .and_then(|()| same_rows(head, &self.services))
+            .and_then(|()| same_rows(head, &self.rollouts))
+            .and_then(|()| same_rows(head, &self.definitions));
         if let Err(difference) = same {
             self.trace.violated(format_args!(
                 "what was loaded at revision {} is not what was durable: {difference}",
@@ -119,9 +128,11 @@ impl Check {
             self.rewind(set.revision - 1);
         }
         self.check_percentages(&set);
+        self.check_choices(&set);
         for change in &set.changes {
             self.note(change, set.revision);
             self.check_change(change);
+            self.check_service_change(&set, change);
             self.set(change, true);
         }
         self.check_held(&set);
@@ -196,6 +207,10 @@ impl Check {
             put(&mut self.nodes, &change.key, after);
         } else if let Some((_, after)) = change.of::<ServiceRecord>() {
             put(&mut self.services, &change.key, after);
+        } else if let Some((_, after)) = change.of::<ServiceDeploymentRecord>() {
+            put(&mut self.rollouts, &change.key, after);
+        } else if let Some((_, after)) = change.of::<TaskDefinitionRecord>() {
+            put(&mut self.definitions, &change.key, after);
         }
     }
 
@@ -222,6 +237,181 @@ impl Check {
                 self.task_of_address.remove(address);
             }
         }
+    }
+
+    /// Service deployments, definitions, and tasks as they belong to them.
+    fn check_service_change(&self, set: &ChangeSet, change: &Change) {
+        let wrong = if let Some((before, Some(after))) = change.of::<ServiceDeploymentRecord>() {
+            let service = self.service_after(set, &after.service_key());
+            rollouts::wrong_with_rollout(before, after, &self.rollouts, service)
+        } else if let Some((before, Some(after))) = change.of::<TaskRecord>() {
+            self.wrong_with_protection(set, before, after)
+                .or_else(|| self.wrong_with_start(set, before, after))
+        } else if let Some((Some(gone), None)) = change.of::<TaskDefinitionRecord>() {
+            let user = self.user_of(set, gone);
+            user.map(|user| format!("deleted, and {user} uses it"))
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            self.trace.violated(format_args!("{}: {wrong}", change.key));
+        }
+    }
+
+    /// A protected task is given up neither by scaling in nor by a deployment.
+    fn wrong_with_protection(
+        &self,
+        set: &ChangeSet,
+        before: Option<&TaskRecord>,
+        after: &TaskRecord,
+    ) -> Option<String> {
+        let before = before?;
+        let reason = after.stopped_reason.as_deref().unwrap_or_default();
+        let is_scaling = before.desired_status == DesiredStatus::Running
+            && after.stop_code.as_deref() == Some(SCHEDULER)
+            && reason.starts_with("Scaling activity");
+        // Deleting a service ends its tasks all the same.
+        let service = self.service_after(set, &service_key(after)?)?;
+        let is_scaling = is_scaling
+            && service.status == ServiceStatus::Active
+            && service.scheduling_strategy != "DAEMON";
+        let at = after.stopping_at?;
+        let until = before.protection_ends_at?;
+        (is_scaling && until > at).then(|| format!("stopped at {at:?}, protected until {until:?}"))
+    }
+
+    /// Two tasks of a daemon that nobody told to stop, on one node.
+    fn wrong_with_second(&self, task: &TaskRecord, service: &ServiceRecord) -> Option<String> {
+        let node = task.container_instance_key.as_ref()?;
+        let others = self.tasks_of_node.get(node).into_iter().flatten();
+        let mut others = others.map(|key| &self.tasks[key]);
+        let twin = others.find(|other| {
+            other.id != task.id
+                && other.service == task.service
+                && other.desired_status == DesiredStatus::Running
+        })?;
+        let is_daemon = service.scheduling_strategy == "DAEMON";
+        is_daemon.then(|| format!("a daemon's second one on {node} beside {}", twin.id))
+    }
+
+    fn wrong_with_start(
+        &self,
+        set: &ChangeSet,
+        before: Option<&TaskRecord>,
+        after: &TaskRecord,
+    ) -> Option<String> {
+        if before.is_some() {
+            return None;
+        }
+        let definition = TaskDefinitionRecord::key_of(
+            &after.account,
+            &after.region,
+            &after.family,
+            after.revision,
+        );
+        if !self.definitions.contains_key(&definition) {
+            return Some(format!("started from {definition}, which is not there"));
+        }
+        let service = self.service_after(set, &service_key(after)?)?;
+        if let Some(wrong) = self.wrong_with_second(after, service) {
+            return Some(wrong);
+        }
+        let is_failed = rollouts::has_failed(service, after.deployment_id.as_deref());
+        is_failed.then(|| "started by a deployment that failed".into())
+    }
+
+    /// Who still needs a definition.
+    fn user_of(&self, set: &ChangeSet, definition: &TaskDefinitionRecord) -> Option<String> {
+        let is_it = |family: &str, revision: i32| {
+            family == definition.family && revision == definition.revision
+        };
+        let is_user = |task: &&TaskRecord| {
+            task.last_status != TaskStatus::Stopped && is_it(&task.family, task.revision)
+        };
+        if let Some(task) = self.tasks.values().find(is_user) {
+            return Some(format!("task {}", task.id));
+        }
+        let services = self.services.keys();
+        let mut services = services.filter_map(|key| self.service_after(set, key));
+        let user = services.find(|service| {
+            let candidate = service
+                .rollback_candidate
+                .iter()
+                .map(|known| &known.task_spec);
+            let deployments = service.deployments.iter().map(|known| &known.task_spec);
+            let mut specs = deployments.chain(candidate).chain([&service.task_spec]);
+            service.status != ServiceStatus::Inactive
+                && specs.any(|spec| is_it(&spec.family, spec.revision))
+        });
+        user.map(|service| format!("service {}", service.name))
+    }
+
+    /// As the set leaves it.
+    pub(super) fn service_after<'a>(
+        &'a self,
+        set: &'a ChangeSet,
+        key: &str,
+    ) -> Option<&'a ServiceRecord> {
+        let changed = set.changes.iter().filter(|change| *change.key == *key);
+        let after = changed
+            .filter_map(|change| change.after::<ServiceRecord>())
+            .next();
+        after.or_else(|| self.services.get(key))
+    }
+
+    /// What is under way or waits to be deleted, though nothing keeps it.
+    pub fn left_over(&self) -> Vec<String> {
+        let rollouts = self.rollouts.values().filter(|row| !row.status.is_over());
+        let rollouts = rollouts.map(|row| format!("{} is {}", row.arn(), row.status.as_str()));
+        let doomed = self.definitions.values().filter(|definition| {
+            definition.status == TaskDefinitionStatus::DeleteInProgress
+                && self
+                    .user_of(
+                        &ChangeSet {
+                            revision: 0,
+                            changes: vec![],
+                        },
+                        definition,
+                    )
+                    .is_none()
+        });
+        let doomed = doomed.map(|definition| format!("{} is not deleted", definition.arn()));
+        let daemons = self.services.values().filter_map(|service| {
+            let is_daemon =
+                service.scheduling_strategy == "DAEMON" && service.status == ServiceStatus::Active;
+            is_daemon.then(|| self.wrong_with_daemon(service)).flatten()
+        });
+        rollouts.chain(doomed).chain(daemons).collect()
+    }
+
+    /// At rest a daemon has one task on each node that its constraints select.
+    fn wrong_with_daemon(&self, service: &ServiceRecord) -> Option<String> {
+        let tasks = self.tasks_of_service.get(&service.key());
+        let tasks = tasks.into_iter().flatten().map(|key| &self.tasks[key]);
+        let mut on_nodes: Vec<&String> = tasks
+            .filter_map(|task| task.container_instance_key.as_ref())
+            .collect();
+        on_nodes.sort();
+        let expressions: Vec<&str> = service
+            .task_spec
+            .placement_constraints
+            .iter()
+            .filter_map(|constraint| constraint.expression.as_deref())
+            .collect();
+        let nodes = self.nodes.iter().filter(|(_, node)| {
+            node.capacity == Capacity::ContainerInstance
+                && node.status == ContainerInstanceStatus::Active
+                && expressions
+                    .iter()
+                    .all(|expression| placing::is_member(expression, node) != Some(false))
+        });
+        let selected: Vec<&String> = nodes.map(|(key, _)| key).collect();
+        (selected != on_nodes).then(|| {
+            format!(
+                "daemon {} is on {on_nodes:?}, and shall be on {selected:?}",
+                service.name
+            )
+        })
     }
 
     fn check_change(&self, change: &Change) {
@@ -263,6 +453,77 @@ impl Check {
         }
     }
 
+    /// A second opinion on placements on container instances, before the set is known here.
+    fn check_choices(&self, set: &ChangeSet) {
+        let placed: Vec<&TaskRecord> = set
+            .changes
+            .iter()
+            .filter_map(|change| change.of::<TaskRecord>())
+            .filter_map(|(before, after)| {
+                let was_placed = before.is_some_and(|task| task.container_instance_key.is_some());
+                after.filter(|task| !was_placed && task.container_instance_key.is_some())
+            })
+            .collect();
+        let touched = set.changes.iter().filter(|change| {
+            change.of::<TaskRecord>().is_some() || change.of::<ContainerInstanceRecord>().is_some()
+        });
+        let is_alone = placed.len() == 1 && touched.count() == 1;
+        let leaving = |task: &TaskRecord| {
+            let key = task.key();
+            let mut changes = set.changes.iter().filter(|change| *change.key == *key);
+            changes.any(|change| {
+                change
+                    .after::<TaskRecord>()
+                    .is_none_or(|task| task.desired_status == DesiredStatus::Stopped)
+            })
+        };
+        for task in &placed {
+            if let Some(wrong) = self.wrong_with_place(task, &placed, &leaving, is_alone) {
+                self.trace
+                    .violated(format_args!("task {} was placed: {wrong}", task.id));
+            }
+        }
+    }
+
+    fn wrong_with_place(
+        &self,
+        task: &TaskRecord,
+        placed: &[&TaskRecord],
+        leaving: &dyn Fn(&TaskRecord) -> bool,
+        is_alone: bool,
+    ) -> Option<String> {
+        task.placing.as_ref()?;
+        let key = task.container_instance_key.as_ref()?;
+        let mut chosen = self.held(key)?;
+        chosen.tasks.retain(|task| !leaving(task));
+        let beside = placed.iter().filter(|other| {
+            other.id != task.id
+                && other.container_instance_key.as_ref() == Some(key)
+                && other.group == task.group
+        });
+        let beside = beside.count();
+        if let Some(wrong) = placing::wrong_with_constraints(task, &chosen, beside) {
+            return Some(format!("on {key}: {wrong}"));
+        }
+        if !is_alone {
+            return None;
+        }
+        let nodes = self.nodes.keys();
+        let nodes: BTreeMap<String, Held<'_>> = nodes
+            .filter_map(|key| Some((key.clone(), self.held(key)?)))
+            .filter(|(_, held)| held.node.capacity == Capacity::ContainerInstance)
+            .collect();
+        placing::wrong_with_choice(task, key, &nodes)
+    }
+
+    fn held(&self, node: &str) -> Option<Held<'_>> {
+        let tasks = self.tasks_of_node.get(node).into_iter().flatten();
+        Some(Held {
+            node: self.nodes.get(node)?,
+            tasks: tasks.map(|key| &self.tasks[key]).collect(),
+        })
+    }
+
     /// Asked when a task was just placed there.
     fn wrong_with_node(&self, key: &str) -> Option<String> {
         let Some(node) = self.nodes.get(key) else {
@@ -297,101 +558,6 @@ impl Check {
             )
         })
     }
-
-    /// A transaction of the scheduler neither stops below the minimum nor starts above the maximum. `self` is still as
-    /// it was before the set.
-    fn check_percentages(&self, set: &ChangeSet) {
-        let mut stopped: BTreeMap<String, i64> = BTreeMap::new();
-        let mut started: BTreeMap<String, i64> = BTreeMap::new();
-        let mut gone: BTreeMap<String, i64> = BTreeMap::new();
-        for change in &set.changes {
-            let Some((before, Some(after))) = change.of::<TaskRecord>() else {
-                continue;
-            };
-            let Some(service) = service_key(after) else {
-                continue;
-            };
-            let asked_now = after.desired_status == DesiredStatus::Stopped
-                && before.is_some_and(|task| task.desired_status == DesiredStatus::Running);
-            if asked_now {
-                *gone.entry(service.clone()).or_default() += 1;
-            }
-            let by_scheduler = after.stop_code.as_deref() == Some(SCHEDULER);
-            if asked_now && by_scheduler && before.is_some_and(is_healthy) {
-                *stopped.entry(service.clone()).or_default() += 1;
-            }
-            if before.is_none() {
-                *started.entry(service).or_default() += 1;
-            }
-        }
-        for (key, count) in &stopped {
-            self.check_minimum(set, key, *count);
-        }
-        for (key, count) in &started {
-            let left = gone.get(key).copied().unwrap_or(0);
-            self.check_maximum(set, key, count - left);
-        }
-    }
-
-    fn check_minimum(&self, set: &ChangeSet, key: &str, stopped: i64) {
-        let Some((service, bounds)) = self.bounds(set, key) else {
-            return;
-        };
-        let healthy = self.count(key, is_healthy);
-        if service.status == ServiceStatus::Active && healthy - stopped < bounds.0 {
-            self.trace.violated(format_args!(
-                "service {key}: the scheduler stopped {stopped} of {healthy} healthy tasks, {} must stay",
-                bounds.0
-            ));
-        }
-    }
-
-    fn check_maximum(&self, set: &ChangeSet, key: &str, more: i64) {
-        let Some((_, bounds)) = self.bounds(set, key) else {
-            return;
-        };
-        let active = self.count(key, |task| task.desired_status == DesiredStatus::Running);
-        if active + more > bounds.1 {
-            self.trace.violated(format_args!(
-                "service {key}: the scheduler started {more} tasks beside {active}, {} are allowed",
-                bounds.1
-            ));
-        }
-    }
-
-    /// The service as the set leaves it, and the least of healthy and the most of active tasks.
-    fn bounds(&self, set: &ChangeSet, key: &str) -> Option<(ServiceRecord, (i64, i64))> {
-        let changed = set.changes.iter().filter(|change| *change.key == *key);
-        let after = changed
-            .filter_map(|change| change.after::<ServiceRecord>())
-            .next();
-        let service = after.or_else(|| self.services.get(key))?.clone();
-        let configuration = &service.deployment_configuration;
-        let percent = |given: Option<i32>, default| given.map_or(default, i64::from);
-        let minimum = percent(
-            configuration.minimum_healthy_percent,
-            MINIMUM_HEALTHY_PERCENT,
-        );
-        let maximum = percent(configuration.maximum_percent, MAXIMUM_PERCENT);
-        let desired = i64::from(service.desired_count);
-        let bounds = ((desired * minimum + 99) / 100, desired * maximum / 100);
-        Some((service, bounds))
-    }
-
-    fn count(&self, service_key: &str, test: impl Fn(&TaskRecord) -> bool) -> i64 {
-        let tasks = self.tasks_of_service.get(service_key).into_iter().flatten();
-        tasks.filter(|key| test(&self.tasks[*key])).count() as i64
-    }
-}
-
-/// Counts for the minimum: RUNNING, and HEALTHY where there is a health check.
-fn is_healthy(task: &TaskRecord) -> bool {
-    let mut containers = task.containers.iter();
-    let is_checked = containers.any(|container| container.essential && container.has_health_check);
-    let is_well = !is_checked || task.health.as_str() == "HEALTHY";
-    task.last_status == TaskStatus::Running
-        && task.desired_status == DesiredStatus::Running
-        && is_well
 }
 
 fn wrong_with_task(before: Option<&TaskRecord>, after: Option<&TaskRecord>) -> Option<String> {
@@ -457,7 +623,7 @@ fn is_kept<T: PartialEq>(before: &Option<T>, after: &Option<T>) -> bool {
     before.is_none() || before == after
 }
 
-fn service_key(task: &TaskRecord) -> Option<String> {
+pub(super) fn service_key(task: &TaskRecord) -> Option<String> {
     let service = task.service.as_ref()?;
     Some(ServiceRecord::key_of(
         &task.account,

@@ -23,6 +23,8 @@ pub struct Client {
     /// What the client knows of its services, by name: nobody else changes them.
     pub services: BTreeMap<String, Service>,
     pub requests: u64,
+    /// Task definitions that nobody else knows.
+    pub own_definitions: Vec<(Kind, String)>,
 }
 
 impl Client {
@@ -33,6 +35,7 @@ impl Client {
             lot: world.lot(100 + number),
             services: BTreeMap::new(),
             requests: 0,
+            own_definitions: vec![],
         }
     }
 
@@ -40,6 +43,10 @@ impl Client {
     pub async fn work(mut self) -> Self {
         let (least, most) = self.world.profile.client_pause;
         while self.world.pause(self.lot.duration(least, most)).await {
+            if self.lot.percent(20) {
+                self.use_a_feature().await;
+                continue;
+            }
             match self.lot.below(100) {
                 0..20 => self.run_task().await,
                 20..35 => self.stop_task().await,
@@ -50,6 +57,17 @@ impl Client {
             }
         }
         self
+    }
+
+    /// One of those that the seed knows.
+    async fn use_a_feature(&mut self) {
+        let features = &self.world.profile.features;
+        match self.lot.below(3) {
+            0 if features.meddling => self.meddle_with_deployment().await,
+            1 if features.protection => self.protect_tasks().await,
+            2 if features.deletions => self.change_definition().await,
+            _ => {}
+        }
     }
 
     async fn change_service(&mut self) {
@@ -88,6 +106,14 @@ impl Client {
             return Behaviour::Stable;
         }
         *self.lot.pick(&behaviour::ALL).unwrap_or(&Behaviour::Stable)
+    }
+
+    pub fn draw_kind_of_service(&self) -> Kind {
+        let profile = &self.world.profile;
+        if profile.features.daemons && profile.container_instances > 0 && self.lot.percent(25) {
+            return Kind::Daemon;
+        }
+        self.draw_kind()
     }
 
     pub fn draw_kind(&self) -> Kind {

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use api_ecs::{operations as op, types::*};
 
-use super::behaviour::{self, Behaviour};
+use super::{
+    behaviour::{self, Behaviour},
+    placing::PROVIDERS,
+};
 use crate::{server, world::World};
 
 /// On whose nodes, and with what they hold there.
@@ -17,6 +20,8 @@ pub enum Kind {
     Bridge,
     /// On container instances, with a port of the host: one a node.
     FixedPort(u16),
+    /// On every container instance, and small enough for each.
+    Daemon,
 }
 
 /// Host ports that definitions ask for.
@@ -28,13 +33,14 @@ impl Kind {
             Self::Fargate => format!("fargate-{}", behaviour.name()),
             Self::Bridge => format!("bridge-{}", behaviour.name()),
             Self::FixedPort(port) => format!("port-{port}-{}", behaviour.name()),
+            Self::Daemon => format!("daemon-{}", behaviour.name()),
         }
     }
 
     pub fn launch_type(self) -> LaunchType {
         match self {
             Self::Fargate => LaunchType::FARGATE,
-            Self::Bridge | Self::FixedPort(_) => LaunchType::EC2,
+            Self::Bridge | Self::FixedPort(_) | Self::Daemon => LaunchType::EC2,
         }
     }
 
@@ -48,7 +54,7 @@ impl Kind {
         })
     }
 
-    fn request(self, behaviour: Behaviour) -> RegisterTaskDefinitionRequest {
+    pub fn request(self, behaviour: Behaviour) -> RegisterTaskDefinitionRequest {
         let health_check = behaviour.has_health_check().then(|| HealthCheck {
             command: Some(vec!["CMD-SHELL".into(), "true".into()]),
             ..HealthCheck::default()
@@ -82,10 +88,14 @@ impl Kind {
             host_port: Some(host_port),
             ..PortMapping::default()
         };
+        let (cpu_units, memory_mib) = match self {
+            Self::Daemon => (10, 10),
+            _ => (256, 512),
+        };
         RegisterTaskDefinitionRequest {
             container_definitions: Some(vec![ContainerDefinition {
-                cpu: Some(256),
-                memory: Some(512),
+                cpu: Some(cpu_units),
+                memory: Some(memory_mib),
                 port_mappings: Some(vec![mapping]),
                 ..container
             }]),
@@ -94,10 +104,32 @@ impl Kind {
     }
 }
 
+/// Lets the cluster use the providers, trying again until that is answered.
+pub async fn add_capacity_providers(world: &Arc<World>) {
+    let request = PutClusterCapacityProvidersRequest {
+        cluster: Some("default".into()),
+        capacity_providers: Some(PROVIDERS.map(str::to_owned).into()),
+        default_capacity_provider_strategy: Some(vec![]),
+    };
+    loop {
+        let answer = world
+            .call::<op::PutClusterCapacityProviders>(&server::root(), request.clone())
+            .await;
+        match answer {
+            Ok(_) => return,
+            Err(error) => world
+                .trace
+                .note(format_args!("setup: PutClusterCapacityProviders: {error}")),
+        }
+        world.clock.sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// Registers all, trying again until each is answered.
 pub async fn register_all(world: &Arc<World>) {
     let kinds = [Kind::Fargate, Kind::Bridge].into_iter();
-    for kind in kinds.chain(FIXED_PORTS.map(Kind::FixedPort)) {
+    let kinds = kinds.chain(FIXED_PORTS.map(Kind::FixedPort));
+    for kind in kinds.chain(world.profile.features.daemons.then_some(Kind::Daemon)) {
         for behaviour in behaviour::ALL {
             loop {
                 let request = kind.request(behaviour);

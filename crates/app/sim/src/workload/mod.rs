@@ -3,6 +3,10 @@
 pub mod behaviour;
 pub mod client;
 pub mod definitions;
+pub mod deployments;
 pub mod operator;
+mod owned;
+pub mod placing;
+mod protection;
 pub mod services;
 mod tasks;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api_ecs::{operations as op, types::*};
 
+use super::placing::RACKS;
 use crate::{
     lot::Lot,
     network::CallError,
@@ -16,7 +17,8 @@ use crate::{
     world::World,
 };
 
-const SIZES: [(i32, i32); 3] = [(1024, 2048), (2048, 4096), (4096, 16_384)];
+/// A few whole tasks, and a little beside them for daemons, which always find room.
+const SIZES: [(i32, i32); 3] = [(1152, 2176), (2176, 4224), (4224, 16_512)];
 
 /// The machines of the start.
 pub fn add_first_machines(world: &Arc<World>, lot: &Lot) {
@@ -39,7 +41,7 @@ pub fn add_machine(world: &Arc<World>, lot: &Lot, is_serverless: bool, size: (i3
         is_serverless,
         cpu_units: size.0,
         memory_mib: size.1,
-        attributes: vec![],
+        attributes: vec![("rack".into(), RACKS[number % RACKS.len()].into())],
     };
     let machine_lot = world.lot(1_000 + number as u64 + (lot.number() << 16));
     let machine = Machine::new(format!("node-{number}"), offer, machine_lot);

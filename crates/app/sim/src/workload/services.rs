@@ -7,7 +7,7 @@ use api_ecs::{
     types::{Service as Shown, *},
 };
 
-use super::{behaviour::Behaviour, client::Client, definitions::Kind};
+use super::{behaviour::Behaviour, client::Client, definitions::Kind, deployments};
 use crate::network::CallError;
 
 const DESIRED_MOST: u64 = 5;
@@ -31,29 +31,41 @@ pub struct Service {
     pub desired: BTreeSet<u64>,
     /// Its making, or its end, was not answered.
     pub may_be_missing: bool,
+    /// Its deployments neither fail nor wait for anybody: what was asked for comes to be.
+    pub is_plain: bool,
+    /// One task a node.
+    pub is_distinct: bool,
 }
 
 impl Client {
     pub async fn create_service(&mut self, name: String) {
-        let (kind, behaviour) = (self.draw_kind(), self.draw_behaviour());
+        let (kind, behaviour) = (self.draw_kind_of_service(), self.draw_behaviour());
         let desired = self.draw_desired(kind);
         self.requests += 1;
-        let percentages = self.lot.percent(70).then(|| self.draw_percentages());
-        let request = CreateServiceRequest {
-            service_name: Some(name.clone()),
-            task_definition: Some(kind.family(behaviour)),
-            desired_count: i32::try_from(desired).ok(),
-            launch_type: Some(kind.launch_type()),
-            network_configuration: kind.network(&self.world),
-            deployment_configuration: percentages,
-            client_token: Some(format!("{name}/{}", self.requests)),
-            ..CreateServiceRequest::default()
-        };
+        let configuration = self.lot.percent(70).then(|| self.draw_configuration(kind));
+        let places = self.draw_places(kind);
+        let is_daemon = kind == Kind::Daemon;
         let service = Service {
             kind,
             behaviour,
             desired: [desired].into(),
             may_be_missing: false,
+            is_plain: configuration.as_ref().is_none_or(deployments::is_plain),
+            is_distinct: places.is_distinct(),
+        };
+        let request = CreateServiceRequest {
+            service_name: Some(name.clone()),
+            task_definition: Some(kind.family(behaviour)),
+            desired_count: i32::try_from(desired).ok().filter(|_| !is_daemon),
+            scheduling_strategy: is_daemon.then_some(SchedulingStrategy::DAEMON),
+            launch_type: places.launch_type(kind),
+            capacity_provider_strategy: places.providers,
+            placement_constraints: places.constraints,
+            placement_strategy: places.strategies,
+            network_configuration: kind.network(&self.world),
+            deployment_configuration: configuration,
+            client_token: Some(format!("{name}/{}", self.requests)),
+            ..CreateServiceRequest::default()
         };
         for _ in 0..self.lot.between(1, 3) {
             match self.call::<op::CreateService>(request.clone()).await {
@@ -80,15 +92,24 @@ impl Client {
         let desired = self
             .lot
             .percent(60)
-            .then(|| self.draw_desired(service.kind));
+            .then(|| self.draw_desired(service.kind))
+            .filter(|_| service.kind != Kind::Daemon);
         let behaviour = self.lot.percent(50).then(|| self.draw_behaviour());
-        let percentages = self.lot.percent(15).then(|| self.draw_percentages());
+        let configuration = self
+            .lot
+            .percent(15)
+            .then(|| self.draw_configuration(service.kind));
+        if let Some(service) = self.services.get_mut(name)
+            && let Some(configuration) = &configuration
+        {
+            service.is_plain &= deployments::is_plain(configuration);
+        }
         let request = UpdateServiceRequest {
             service: Some(name.to_owned()),
             desired_count: desired.and_then(|desired| i32::try_from(desired).ok()),
             task_definition: behaviour.map(|behaviour| service.kind.family(behaviour)),
             force_new_deployment: self.lot.percent(15).then_some(true),
-            deployment_configuration: percentages,
+            deployment_configuration: configuration,
             ..UpdateServiceRequest::default()
         };
         self.ask_update(name, request, desired, behaviour).await;
@@ -193,6 +214,10 @@ impl Client {
             return;
         };
         service.may_be_missing = false;
+        // Of a daemon it is the nodes that say how many.
+        if service.kind == Kind::Daemon {
+            return;
+        }
         if service.desired.contains(&shown) {
             service.desired = [shown].into();
             return;
@@ -211,7 +236,7 @@ impl Client {
         self.lot.between(0, most)
     }
 
-    fn draw_percentages(&self) -> DeploymentConfiguration {
+    pub fn draw_percentages(&self) -> DeploymentConfiguration {
         let (minimum, maximum) = *self.lot.pick(&PERCENTAGES).unwrap_or(&PERCENTAGES[0]);
         percentages(minimum, maximum)
     }

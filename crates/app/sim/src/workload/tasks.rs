@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use api_ecs::{operations as op, types::*};
 
-use super::client::Client;
+use super::{client::Client, placing};
 use crate::{network::CallError, world::lock};
 
 /// DescribeTasks takes no more.
@@ -17,9 +17,14 @@ impl Client {
         let started_by = format!("{}/{}", self.name, self.requests);
         let token = self.lot.percent(60).then(|| started_by.clone());
         let count = self.lot.between(1, 5);
+        let places = self.draw_places(kind);
+        let providers = places.providers.clone();
         let request = RunTaskRequest {
             task_definition: Some(kind.family(behaviour)),
-            launch_type: Some(kind.launch_type()),
+            launch_type: places.launch_type(kind),
+            capacity_provider_strategy: places.providers,
+            placement_constraints: places.constraints,
+            placement_strategy: places.strategies,
             network_configuration: kind.network(&self.world),
             count: i32::try_from(count).ok(),
             started_by: Some(started_by.clone()),
@@ -36,6 +41,7 @@ impl Client {
         for _ in 0..tries {
             match self.call::<op::RunTask>(request.clone()).await {
                 Ok(answer) => {
+                    self.check_division(providers.as_deref(), &answer);
                     self.take_made(token.as_deref(), answer);
                     // Now and then an answer is not believed.
                     if !self.lot.percent(10) {
@@ -45,6 +51,20 @@ impl Client {
                 Err(CallError::Refused(_)) => return,
                 Err(CallError::Unknown) => {}
             }
+        }
+    }
+
+    fn check_division(
+        &self,
+        strategy: Option<&[CapacityProviderStrategyItem]>,
+        answer: &RunTaskResponse,
+    ) {
+        let is_whole = answer.failures.iter().flatten().count() == 0;
+        if let Some(strategy) = strategy.filter(|_| is_whole)
+            && let Some(tasks) = &answer.tasks
+            && let Some(wrong) = placing::wrong_with_division(strategy, tasks)
+        {
+            self.world.trace.violated(format_args!("{wrong}"));
         }
     }
 
@@ -101,7 +121,12 @@ impl Client {
             return;
         }
         let first = self.lot.below(known.len() as u64) as usize;
-        let count = self.lot.between(1, DESCRIBED_AT_ONCE as u64) as usize;
+        let most = if self.lot.percent(10) {
+            DESCRIBED_AT_ONCE
+        } else {
+            10
+        };
+        let count = self.lot.between(1, most as u64) as usize;
         let arns: Vec<String> = known.into_iter().skip(first).take(count).collect();
         self.look_at_tasks(arns).await;
     }
