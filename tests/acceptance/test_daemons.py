@@ -160,3 +160,5 @@ def test_a_daemon_outlives_a_server_that_is_killed(machines, world, ecs):
     assert running(ecs, made["daemonArn"]) == 2
     ecs.delete_daemon(daemonArn=made["daemonArn"])
     wait_until(lambda: on_hosts(machines) == {"ec2-1": 0, "ec2-2": 0}, 60, "the daemon to be gone")
+    # The agent lets go of a task's files when the server has heard of its end, a moment after the processes are gone.
+    wait_until(lambda: not any(machines[name].held()["files"] for name in ("ec2-1", "ec2-2")), 30, "its files to be gone")
