@@ -258,6 +258,7 @@ fn meaning_of(stop_code: &str) -> Option<&'static str> {
         }
         "UserInitiated" => "somebody called StopTask",
         "ServiceSchedulerInitiated" => "its service had no more use for it",
+        "SpotInterruption" => "its Spot capacity was wanted back",
         "InfrastructureHealth" => "its node was lost or deregistered",
         _ => return None,
     })
