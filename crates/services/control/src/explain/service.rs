@@ -61,12 +61,10 @@ impl Explainer<'_> {
             placed.explanation
         });
         let summary = format!(
-            "Service {} in cluster {} is {}: {running} of {} run, {pending} {} to run.",
+            "Service {} in cluster {} is {}: {running} of {desired} tasks run, {pending} more start.",
             service.name,
             service.cluster,
             service.status.as_str(),
-            counted(i64::from(desired), "task"),
-            if pending == 1 { "is" } else { "are" },
         );
         let mut response = response(
             ExplainedKind::SERVICE,
