@@ -55,10 +55,7 @@ impl StateMetrics {
 impl Collect for StateMetrics {
     fn collect(&self, page: &mut MetricsPage) {
         // Numbers promise nothing, so the head will do.
-        let reservations = self
-            .store
-            .read(|head| service_ecs::reservations(head))
-            .head();
+        let reservations = self.store.read(service_ecs::reservations).head();
         let (revision, tasks, nodes, connected) = self
             .store
             .read(|head| {

@@ -86,7 +86,6 @@ pub(crate) fn service(head: &Head, record: &ServiceRecord, with_tags: bool) -> t
             sets.map(|set| super::task_set::of_tasks(record, set, &tasks, with_tags))
                 .collect()
         }),
-        ..types::Service::default()
     }
 }
 
