@@ -165,6 +165,7 @@ async fn wait_for_rest(world: &Arc<World>, clients: &mut [Client]) -> bool {
             waits.extend(unfinished(client).await);
         }
         waits.extend(restless_tasks(world));
+        waits.extend(machines_away(world));
         // A report may still be on its way: one that was lost is made again.
         waits.extend(differing_nodes(world));
         if waits.is_empty() {
@@ -212,6 +213,16 @@ async fn unfinished(client: &mut Client) -> Vec<String> {
         }
     }
     waits
+}
+
+/// A daemon starts on a node when its agent is back.
+fn machines_away(world: &World) -> Vec<String> {
+    let machines = world.machines();
+    let away = machines
+        .iter()
+        .filter(|machine| !machine.held().is_connected);
+    away.map(|machine| format!("{} is not connected", machine.id))
+        .collect()
 }
 
 fn restless_tasks(world: &World) -> Vec<String> {
