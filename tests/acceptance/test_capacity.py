@@ -54,7 +54,8 @@ def test_tasks_wait_for_instances_of_their_provider(fresh_world):
 
 def test_spot_capacity_is_taken_back(world, ecs):
     ecs.put_cluster_capacity_providers(
-        cluster="default", capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+        cluster="default", capacityProviders=["FARGATE", "FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
     )
     definition = world.register("spot", {"stopTimeout": 5})
     world.create_service(

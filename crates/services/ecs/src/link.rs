@@ -5,6 +5,7 @@
 //! before the payload leaves.
 
 mod acs;
+mod connection;
 mod outbox;
 mod payload;
 mod sessions;
@@ -34,6 +35,7 @@ use crate::{
     records::{ContainerInstanceRecord, ContainerInstanceStatus, TaskRecord, TaskStatus},
 };
 
+pub(crate) use connection::write_owed;
 use sessions::End;
 pub use sessions::{Sessions, TaskUsage};
 

@@ -26,9 +26,7 @@ pub(crate) const ROWS_AT_ONCE: usize = 40;
 impl Ecs {
     /// Starts every loop; they end with shutdown. To be called once, before agents connect.
     pub fn spawn_loops(self: &Arc<Self>, shutdown: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-        if let Err(error) = self.forget_connections() {
-            tracing::error!(%error, "connections of the last run could not be forgotten");
-        }
+        self.forget_connections();
         let run = |name, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             self.clock.spawn(name, future)
         };
@@ -37,6 +35,10 @@ impl Ecs {
             run(
                 "link-dispatch",
                 Box::pin(link::dispatch(Arc::clone(self), shutdown.clone())),
+            ),
+            run(
+                "link-connections",
+                Box::pin(link::write_owed(Arc::clone(self), shutdown.clone())),
             ),
             run(
                 "place-waiting",
@@ -106,7 +108,7 @@ impl Ecs {
 
     /// A connection that the last run of the server had is none: agents come back by themselves. Nor does anyone know how long one
     /// that was away was away, so that its time begins anew.
-    fn forget_connections(&self) -> Result<(), StateError> {
+    fn forget_connections(&self) {
         let looked = self.store.read(|head| {
             let nodes = head.scan::<ContainerInstanceRecord>("");
             let living = nodes.filter(|node| node.status != ContainerInstanceStatus::Inactive);
@@ -124,9 +126,11 @@ impl Ecs {
                     });
                 }
                 Ok::<_, StateError>(())
-            })?;
-            done.head();
+            });
+            if let Err(error) = done {
+                tracing::warn!(%error, "connections of the last run cannot be forgotten yet");
+                keys.iter().for_each(|key| self.sessions.owe(key));
+            }
         }
-        Ok(())
     }
 }

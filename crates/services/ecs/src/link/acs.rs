@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use super::{
-    SessionError, close,
+    SessionError, close, connection,
     outbox::Outbox,
     payload::{self, Gathered},
     send,
@@ -21,10 +21,7 @@ use super::{
 };
 use crate::{
     Ecs,
-    records::{
-        AgentConnection, ContainerInstanceRecord, ContainerInstanceStatus, DesiredStatus,
-        TaskRecord, TaskStatus,
-    },
+    records::{ContainerInstanceRecord, DesiredStatus, TaskRecord, TaskStatus},
 };
 
 /// Tasks in one payload: small enough for one frame, large enough that a reconnect is not a flood of them.
@@ -63,7 +60,7 @@ pub(super) async fn serve<S>(
     };
     // What the next session of this instance wrote must not be undone by this one's end.
     if ecs.sessions.close(&session.key, &entry) {
-        session.set_connected(false);
+        connection::note(ecs, &session.key);
     }
     match result {
         Ok(reason) => {
@@ -96,7 +93,7 @@ impl Session<'_> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        self.set_connected(true);
+        connection::note(self.ecs, &self.key);
         self.send_manifest(socket).await?;
         self.send_tasks(socket, None).await?;
         let mut next_heartbeat = self.ecs.clock.monotonic() + self.ecs.heartbeat_every();
@@ -358,25 +355,6 @@ impl Session<'_> {
 
     fn key_of_arn(&self, arn: &str) -> Option<String> {
         task_key_of_arn(arn)
-    }
-
-    /// Loops act on the head, so nothing waits for this one to be durable.
-    fn set_connected(&self, connected: bool) {
-        let now = self.ecs.clock.now();
-        let done = self.ecs.store.transact(|tx| {
-            tx.update::<ContainerInstanceRecord>(&self.key, |record| {
-                let may_connect = record.status != ContainerInstanceStatus::Inactive;
-                record.connection = AgentConnection {
-                    connected: connected && may_connect,
-                    changed_at: now,
-                };
-                record.version += 1;
-            });
-            Ok::<_, state::StateError>(())
-        });
-        if let Err(error) = done {
-            tracing::warn!(%error, connected, "an agent's connection could not be noted");
-        }
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Sessions {
     acs: Mutex<BTreeMap<String, Arc<Entry>>>,
     numbers: AtomicU64,
     usage: Mutex<HashMap<String, TaskUsage>>,
+    /// Instances whose rows do not say yet whether they are connected.
+    owed: Mutex<BTreeSet<String>>,
+    owing: Notify,
 }
 
 /// What a task uses, by the last sample of its node.
@@ -82,6 +85,23 @@ impl Sessions {
             sessions.remove(instance);
         }
         is_current
+    }
+
+    pub(super) fn is_open(&self, instance: &str) -> bool {
+        lock(&self.acs).contains_key(instance)
+    }
+
+    pub(crate) fn owe(&self, instance: &str) {
+        lock(&self.owed).insert(instance.to_owned());
+        self.owing.notify_one();
+    }
+
+    pub(super) async fn until_owing(&self) {
+        self.owing.notified().await;
+    }
+
+    pub(super) fn take_owed(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *lock(&self.owed))
     }
 
     pub(super) fn touch(&self, instance: &str, task: &str) {

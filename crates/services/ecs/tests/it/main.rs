@@ -7,6 +7,7 @@ mod account_settings;
 mod attributes;
 mod capacity_providers;
 mod clusters;
+mod connections;
 mod container_instances;
 mod delete_definitions;
 mod first_start;

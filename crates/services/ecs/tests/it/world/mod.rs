@@ -43,10 +43,15 @@ impl World {
     }
 
     pub async fn with_engine(clock: Clock, engine: MemoryEngine) -> Self {
+        Self::with_shared_engine(clock, Arc::new(engine)).await
+    }
+
+    /// On an engine that the test does something to.
+    pub async fn with_shared_engine(clock: Clock, engine: Arc<MemoryEngine>) -> Self {
         let directory = TempDir::new().unwrap();
         let history =
             History::open(directory.path(), history::Options::default(), clock.clone()).unwrap();
-        let store = Store::open(Arc::new(engine), Ecs::schema(Schema::new()), clock.clone())
+        let store = Store::open(engine, Ecs::schema(Schema::new()), clock.clone())
             .await
             .unwrap();
         let config = Config {

@@ -1,0 +1,58 @@
+//! Whether agents are connected is what the tables say, even where it could not be written when it changed.
+
+use std::{sync::Arc, time::Duration};
+
+use api_ecs::{operations as op, types::*};
+use clock::{Clock, UnixMillis};
+use state::MemoryEngine;
+use tokio::sync::watch;
+
+use crate::world::{World, agent::Agent};
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_delays_what_is_known_of_connections_and_forgets_nothing() {
+    let clock = Clock::simulated(UnixMillis(1_800_000_000_000), 7);
+    let engine = Arc::new(MemoryEngine::new());
+    let world = World::with_shared_engine(clock, Arc::clone(&engine)).await;
+    let (_stop, stopping) = watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
+    let arn = world
+        .container_instance("node-1", "default", 1024, 2048)
+        .await;
+    assert!(!is_connected(&world, &arn).await);
+
+    fill(&world, &engine).await;
+    let agent = Agent::open(&world, "node-1", &arn).await;
+    world.clock.sleep(Duration::from_secs(5)).await;
+    assert!(!is_connected(&world, &arn).await, "nothing can be written");
+    engine.fill_disk(false);
+    world.clock.sleep(Duration::from_secs(10)).await;
+    assert!(is_connected(&world, &arn).await);
+
+    fill(&world, &engine).await;
+    drop(agent);
+    world.clock.sleep(Duration::from_secs(5)).await;
+    assert!(is_connected(&world, &arn).await, "nothing can be written");
+    engine.fill_disk(false);
+    world.clock.sleep(Duration::from_secs(10)).await;
+    assert!(!is_connected(&world, &arn).await);
+}
+
+/// Until a write has failed the store does not know that the disk is full.
+async fn fill(world: &World, engine: &MemoryEngine) {
+    engine.fill_disk(true);
+    let request = CreateClusterRequest {
+        cluster_name: Some("one-more".into()),
+        ..CreateClusterRequest::default()
+    };
+    assert!(world.call::<op::CreateCluster>(request).await.is_err());
+}
+
+async fn is_connected(world: &World, arn: &str) -> bool {
+    let request = DescribeContainerInstancesRequest {
+        container_instances: Some(vec![arn.to_owned()]),
+        ..DescribeContainerInstancesRequest::default()
+    };
+    let answer = world.call::<op::DescribeContainerInstances>(request).await;
+    answer.unwrap().container_instances.unwrap()[0].agent_connected == Some(true)
+}
