@@ -104,7 +104,6 @@ impl RunningServer {
         data.write_facts(&facts)?;
         let (stop, stopping) = watch::channel(false);
         let (close, closing) = watch::channel(false);
-        let gateway = clock.spawn("gateway", bound.serve(signals::stopped(closing)));
         let mut running = services.control.spawn_loops(&stopping).await?;
         running.extend(services.ecs.spawn_loops(&stopping));
         if let (Some(certificates), Some(tls)) = (certificates, tls) {
@@ -113,6 +112,8 @@ impl RunningServer {
         }
         let sweeping = services.registry.clone().sweep_until(stopping.clone());
         running.push(clock.spawn("registry sweep", sweeping));
+        // Agents come back at once: what the loops forget at their start is not to be one of these connections.
+        let gateway = clock.spawn("gateway", bound.serve(signals::stopped(closing)));
         for address in &options.listen {
             tracing::info!(%address, "listening");
         }

@@ -24,7 +24,7 @@ use crate::{
 pub(crate) const ROWS_AT_ONCE: usize = 40;
 
 impl Ecs {
-    /// Starts every loop; they end with shutdown. To be called once, before agents connect.
+    /// Starts every loop; they end with shutdown. To be called once, and better before agents connect.
     pub fn spawn_loops(self: &Arc<Self>, shutdown: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
         self.forget_connections();
         let run = |name, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
@@ -120,7 +120,7 @@ impl Ecs {
                 for key in keys {
                     tx.update::<ContainerInstanceRecord>(key, |node| {
                         node.connection = AgentConnection {
-                            connected: false,
+                            connected: self.sessions.is_open(key),
                             changed_at: now,
                         };
                     });

@@ -87,7 +87,7 @@ impl Sessions {
         is_current
     }
 
-    pub(super) fn is_open(&self, instance: &str) -> bool {
+    pub(crate) fn is_open(&self, instance: &str) -> bool {
         lock(&self.acs).contains_key(instance)
     }
 

@@ -38,6 +38,23 @@ async fn a_full_disk_delays_what_is_known_of_connections_and_forgets_nothing() {
     assert!(!is_connected(&world, &arn).await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_back_before_the_loops_start_stays_connected() {
+    let world = World::simulated().await;
+    let gone = world
+        .container_instance("node-1", "default", 1024, 2048)
+        .await;
+    let back = world
+        .container_instance("node-2", "default", 1024, 2048)
+        .await;
+    let _agent = Agent::connect(&world, "node-2", &back).await;
+    let (_stop, stopping) = watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
+    world.clock.sleep(Duration::from_secs(10)).await;
+    assert!(is_connected(&world, &back).await);
+    assert!(!is_connected(&world, &gone).await);
+}
+
 /// Until a write has failed the store does not know that the disk is full.
 async fn fill(world: &World, engine: &MemoryEngine) {
     engine.fill_disk(true);
