@@ -27,7 +27,7 @@ up:  ## build Gantry, start it with a demo service, print what to try
 down:  ## stop Gantry and its tasks (state stays in the data directory)
 	@$(GANTRY) down
 
-test: check acceptance  ## every test: rules, state, clients, real containers
+test: check acceptance guest  ## every test: rules, state, clients, real containers, control groups version 2
 
 check:
 	@scripts/prepare test
