@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,9 +27,15 @@ START_SECONDS = 30
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Free on every address, and below the ports that the kernel gives to connections: one of those would be taken by the next client."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("0.0.0.0", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_until(condition, seconds: float = 20, what: str = "the condition", every: float = 0.05):
