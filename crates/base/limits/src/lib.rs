@@ -255,3 +255,8 @@ pub const CONTAINER_INSTANCES_PER_STATE_CHANGE: usize = 10;
 pub const ATTRIBUTES_PER_REQUEST: usize = 10;
 pub const ATTRIBUTES_PER_RESOURCE: usize = 10;
 pub const ATTRIBUTE_CHARACTERS: usize = 128;
+
+// policy, service-iam
+
+/// A policy document as it is sent; what IAM allows of each kind is less.
+pub const POLICY_BYTES: usize = 128 * 1024;
