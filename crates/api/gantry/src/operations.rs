@@ -327,3 +327,29 @@ impl Operation for ReadBackup {
     const SCHEMA: &'static OperationSchema = &READ_BACKUP;
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
+
+pub(crate) static ROTATE_ROOT_KEY: OperationSchema = OperationSchema {
+    name: "RotateRootKey",
+    typed: true,
+    input: &schemas::ROTATE_ROOT_KEY_REQUEST,
+    output: &schemas::ROTATE_ROOT_KEY_RESPONSE,
+    errors: &[
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct RotateRootKey;
+
+impl Operation for RotateRootKey {
+    type Input = types::RotateRootKeyRequest;
+    type Output = types::RotateRootKeyResponse;
+    const SCHEMA: &'static OperationSchema = &ROTATE_ROOT_KEY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}

@@ -1380,6 +1380,31 @@ pub static RESOURCE_NOT_FOUND_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static ROTATE_ROOT_KEY_REQUEST: Schema = Schema {
+    name: "RotateRootKeyRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static ROTATE_ROOT_KEY_RESPONSE: Schema = Schema {
+    name: "RotateRootKeyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "dataKeys",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "rootKeyId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static SECRET_ACCESS_KEY: Schema = Schema {
     name: "SecretAccessKey",
     kind: Kind::String,

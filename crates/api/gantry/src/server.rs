@@ -35,6 +35,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         &operations::LIST_TASK_USAGE,
         &operations::PLAN_UPDATE_SERVICE,
         &operations::READ_BACKUP,
+        &operations::ROTATE_ROOT_KEY,
     ],
     validation: Validation {
         code: None,
@@ -61,6 +62,7 @@ where
         + Handle<operations::ListTaskUsage>
         + Handle<operations::PlanUpdateService>
         + Handle<operations::ReadBackup>
+        + Handle<operations::RotateRootKey>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -86,6 +88,7 @@ where
             "ListTaskUsage" => wire::serve::<operations::ListTaskUsage, S>(&self.0, call),
             "PlanUpdateService" => wire::serve::<operations::PlanUpdateService, S>(&self.0, call),
             "ReadBackup" => wire::serve::<operations::ReadBackup, S>(&self.0, call),
+            "RotateRootKey" => wire::serve::<operations::RotateRootKey, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

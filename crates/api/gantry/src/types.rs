@@ -381,6 +381,19 @@ pub struct ReadBackupResponse {
 wire::shape!(ReadBackupResponse, schemas::READ_BACKUP_RESPONSE, { 0 => data });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct RotateRootKeyRequest {}
+
+wire::shape!(RotateRootKeyRequest, schemas::ROTATE_ROOT_KEY_REQUEST, {});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RotateRootKeyResponse {
+    pub data_keys: Option<i32>,
+    pub root_key_id: Option<String>,
+}
+
+wire::shape!(RotateRootKeyResponse, schemas::ROTATE_ROOT_KEY_RESPONSE, { 0 => data_keys, 1 => root_key_id });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct StrategyRank {
     pub rank: Option<i64>,
     pub strategy: Option<String>,

@@ -140,9 +140,14 @@ pub enum Command {
     Backup(Backup),
     /// Fills an empty data directory from a backup
     #[command(
-        after_help = "Examples:\n  gantry restore gantry-2026-11-20.backup --data-dir /var/lib/gantry"
+        after_help = "Examples:\n  gantry restore gantry-2026-11-20.backup --data-dir /var/lib/gantry\n  gantry restore gantry-2026-11-20.backup --root-key /safe/root-key.json"
     )]
     Restore(Restore),
+    /// Makes a new root key for the secrets in the state, and wraps their keys anew with it
+    #[command(
+        after_help = "Examples:\n  gantry rotate-root-key\n\nBackups of before need the root key of before: docs/secrets.md."
+    )]
+    RotateRootKey,
     /// Says what this machine lacks and how to get it
     #[command(after_help = "Examples:\n  gantry doctor && gantry up --detach")]
     Doctor,
@@ -638,6 +643,9 @@ pub struct Backup {
 pub struct Restore {
     /// What `gantry backup` wrote
     pub file: PathBuf,
+    /// The root-key.json of the server that was backed up; needed if the state holds secrets
+    #[arg(long, value_name = "FILE")]
+    pub root_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

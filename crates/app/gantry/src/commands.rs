@@ -13,6 +13,7 @@ pub mod logs;
 pub mod node;
 pub mod plan;
 pub mod ps;
+pub mod rotate_root_key;
 pub mod run;
 pub mod simulate;
 pub mod status;

@@ -68,6 +68,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Configure(configure) => commands::configure::run(&global, &configure),
             Command::Backup(backup) => commands::backup::run(&global, backup).await,
             Command::Restore(restore) => commands::backup::restore(&global, restore).await,
+            Command::RotateRootKey => commands::rotate_root_key::run(&global).await,
             Command::Status => commands::status::run(&global).await,
             Command::Top(top) => commands::top::run(&global, top).await,
             Command::Events(events) => commands::events::run(&global, events).await,

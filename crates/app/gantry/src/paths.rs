@@ -80,6 +80,11 @@ impl DataDirectory {
         self.0.join(ROOT_CREDENTIALS)
     }
 
+    /// What wraps the keys of secrets; in no backup.
+    pub fn root_key(&self) -> PathBuf {
+        self.0.join(vault::ROOT_KEY_FILE)
+    }
+
     pub fn log_file(&self) -> PathBuf {
         self.0.join("gantry.log")
     }

@@ -17,6 +17,7 @@ use service_ecs::Ecs;
 use service_logs::Logs;
 use state::{Schema, StateError, Store};
 use tokio::{sync::watch, task::JoinHandle};
+use vault::Vault;
 
 use crate::{
     arguments::{Global, ServerOptions},
@@ -207,8 +208,8 @@ fn is_gantry(pid: u32) -> bool {
 }
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
-    let schema =
-        Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(Schema::new())))).view::<LiveTasks>();
+    let schema = Vault::schema(Schema::new());
+    let schema = Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(schema)))).view::<LiveTasks>();
     let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
     Ok(store)
@@ -255,6 +256,7 @@ async fn open_services(
         policy.clone(),
     )
     .await?;
+    let vault = Vault::open(store.clone(), clock.clone(), data.path()).await?;
     let registry = Registry::open(&data.registry(), ecr.clone(), ecr.clone(), clock.clone())?;
     let log_store = LogStore::open(&data.logs(), clock.clone())?;
     Ok(Services {
@@ -274,6 +276,7 @@ async fn open_services(
             ecs: Arc::clone(&ecs),
             history,
             backups: backups(data),
+            vault,
             settings: Settings {
                 version: env!("CARGO_PKG_VERSION"),
                 endpoint: endpoint.to_owned(),

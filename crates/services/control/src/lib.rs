@@ -20,6 +20,7 @@ use history::History;
 use service_ecs::Ecs;
 use state::{Schema, Store};
 use tokio::{sync::watch, task::JoinHandle};
+use vault::Vault;
 
 pub use backups::Backups;
 pub use record_events::RecordError;
@@ -32,6 +33,7 @@ pub struct Control {
     ecs: Arc<Ecs>,
     history: Arc<History>,
     backups: Backups,
+    vault: Arc<Vault>,
     settings: Settings,
     started_at: UnixMillis,
 }
@@ -43,6 +45,7 @@ pub struct Parts {
     pub ecs: Arc<Ecs>,
     pub history: Arc<History>,
     pub backups: Backups,
+    pub vault: Arc<Vault>,
     pub settings: Settings,
 }
 
@@ -65,6 +68,7 @@ impl Control {
             ecs: parts.ecs,
             history: parts.history,
             backups: parts.backups,
+            vault: parts.vault,
             settings: parts.settings,
         })
     }

@@ -13,6 +13,7 @@ mod list_task_history;
 mod list_task_usage;
 mod plan_update_service;
 mod read_backup;
+mod rotate_root_key;
 
 use api_gantry::errors::invalid_parameter_exception;
 use clock::UnixMillis;

@@ -49,9 +49,11 @@ impl World {
         };
         let ecs = Ecs::new(store.clone(), Arc::clone(&history), clock.clone(), config);
         ecs.bootstrap().await.expect("a default cluster");
+        let vault = vault::Vault::open(store.clone(), clock.clone(), directory.path());
         let control = Control::new(Parts {
             store: store.clone(),
             clock: clock.clone(),
+            vault: vault.await.expect("a vault"),
             ecs: Arc::clone(&ecs),
             history: Arc::clone(&history),
             backups: Backups {

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,7 +16,8 @@ use api_gantry::operations::{CreateBackup, ReadBackup};
 use api_gantry::types::{CreateBackupRequest, ReadBackupRequest};
 use clock::Clock;
 use engine_log::LogEngine;
-use state::{BackupHeader, Engine, read_backup, write_backup};
+use state::{BackupHeader, Engine, Schema, Store, read_backup, write_backup};
+use vault::{Vault, VaultError};
 
 use crate::{
     arguments::{Backup, Global, Restore},
@@ -42,7 +44,9 @@ pub async fn run(global: &Global, backup: Backup) -> anyhow::Result<ExitCode> {
     fs::rename(&unfinished, file)?;
     println!("{}: {rows} rows at revision {revision}", file.display());
     eprintln!(
-        "It holds access keys and the root credentials: whoever reads it is root. Keep it as you keep those."
+        "It holds access keys and the root credentials: whoever reads it is root. Keep it as you keep those. Secrets are \
+         encrypted in it, and the key is not in it: keep a copy of the server's {} elsewhere.",
+        vault::ROOT_KEY_FILE
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -67,8 +71,11 @@ pub async fn restore(global: &Global, restore: Restore) -> anyhow::Result<ExitCo
         .mode(0o700)
         .create(directory)?;
     let unfinished = with_suffix(&data.state(), ".unfinished");
-    let restored = fill(input, &unfinished, &data).await;
-    let (header, rows) = restored.inspect_err(|_| drop(fs::remove_dir_all(&unfinished)))?;
+    let restored = fill(input, &unfinished, &data, restore.root_key.as_deref()).await;
+    let (header, rows) = restored.inspect_err(|_| {
+        drop(fs::remove_dir_all(&unfinished));
+        drop(fs::remove_file(data.root_key()));
+    })?;
     println!(
         "{}: {rows} rows, the state of revision {}",
         directory.display(),
@@ -81,10 +88,11 @@ async fn fill(
     input: File,
     unfinished: &Path,
     data: &DataDirectory,
+    root_key: Option<&Path>,
 ) -> anyhow::Result<(BackupHeader, u64)> {
     let engine = LogEngine::open(unfinished)?;
     let (header, rows) = read_backup(input, &engine).await?;
-    drop(engine);
+    unlock(engine, data, root_key).await?;
     for name in header.files.keys() {
         ensure!(
             name == ROOT_CREDENTIALS,
@@ -99,6 +107,34 @@ async fn fill(
     fs::rename(unfinished, data.state())?;
     File::open(data.path())?.sync_all()?;
     Ok((header, rows))
+}
+
+/// Puts the root key in its place, and makes sure that it is the one that the secrets of the state need.
+async fn unlock(
+    engine: LogEngine,
+    data: &DataDirectory,
+    root_key: Option<&Path>,
+) -> anyhow::Result<()> {
+    if let Some(given) = root_key {
+        vault::check_root_key_file(given)?;
+        let mut file = create_secret(&data.root_key())?;
+        file.write_all(&fs::read(given)?)?;
+        file.sync_all()?;
+    }
+    let clock = Clock::system();
+    let schema = Vault::schema(Schema::new());
+    let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
+    let opened = Vault::open(store.clone(), clock, data.path()).await;
+    store.close().await?;
+    match opened {
+        Ok(_) => Ok(()),
+        Err(VaultError::RootKeyMissing { root_key_id, .. }) => bail!(
+            "the backup holds secrets under root key {root_key_id}: name the {} of the server that was backed up with \
+             --root-key FILE",
+            vault::ROOT_KEY_FILE
+        ),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn from_directory(data: &DataDirectory, out: &Path) -> anyhow::Result<(u64, u64)> {
