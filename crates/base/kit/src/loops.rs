@@ -9,7 +9,7 @@ use std::{
 
 use clock::{Clock, UnixMillis};
 use state::{Change, FeedEvent, Head, Store};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 /// How long after an error a key is tried again; doubles up to [`RETRY_LONGEST`].
 const RETRY_FIRST: Duration = Duration::from_millis(200);
@@ -46,6 +46,17 @@ pub enum LoopError {
     State(#[from] state::StateError),
     #[error("{0}")]
     Other(String),
+}
+
+/// A loop as a task of its own, until shutdown.
+pub fn spawn<L: Loop>(
+    this: L,
+    store: &Store,
+    clock: &Clock,
+    shutdown: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let running = run(this, store.clone(), clock.clone(), shutdown.clone());
+    clock.spawn(L::NAME, running)
 }
 
 /// Runs a loop until shutdown. Returns the first state error that makes the store useless.

@@ -12,6 +12,7 @@ pub use service_scheduler::rehearsal;
 
 use std::sync::Arc;
 
+use kit::loops::Loop;
 use state::{Record, StateError};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -27,83 +28,24 @@ impl Ecs {
     /// Starts every loop; they end with shutdown. To be called once, and better before agents connect.
     pub fn spawn_loops(self: &Arc<Self>, shutdown: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
         self.forget_connections();
-        let run = |name, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
-            self.clock.spawn(name, future)
-        };
-        let (store, clock) = (&self.store, &self.clock);
+        let this = || Arc::clone(self);
+        let dispatch = link::dispatch(this(), shutdown.clone());
+        let write_owed = link::write_owed(this(), shutdown.clone());
         vec![
-            run(
-                "link-dispatch",
-                Box::pin(link::dispatch(Arc::clone(self), shutdown.clone())),
-            ),
-            run(
-                "link-connections",
-                Box::pin(link::write_owed(Arc::clone(self), shutdown.clone())),
-            ),
-            run(
-                "place-waiting",
-                Box::pin(kit::loops::run(
-                    place_waiting::PlaceWaiting(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
-            run(
-                "service-scheduler",
-                Box::pin(kit::loops::run(
-                    service_scheduler::ServiceScheduler::new(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
-            run(
-                "archive",
-                Box::pin(kit::loops::run(
-                    archive::Archive::new(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
-            run(
-                "lost-node",
-                Box::pin(kit::loops::run(
-                    lost_node::LostNode(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
-            run(
-                "daemon-guard",
-                Box::pin(kit::loops::run(
-                    daemon_guard::DaemonGuard(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
-            run(
-                "delete-definitions",
-                Box::pin(kit::loops::run(
-                    delete_definitions::DeleteDefinitions(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
-            run(
-                "expire-tokens",
-                Box::pin(kit::loops::run(
-                    expire_tokens::ExpireTokens(Arc::clone(self)),
-                    store.clone(),
-                    clock.clone(),
-                    shutdown.clone(),
-                )),
-            ),
+            self.clock.spawn("link-dispatch", dispatch),
+            self.clock.spawn("link-connections", write_owed),
+            self.spawn_loop(place_waiting::PlaceWaiting(this()), shutdown),
+            self.spawn_loop(service_scheduler::ServiceScheduler::new(this()), shutdown),
+            self.spawn_loop(archive::Archive::new(this()), shutdown),
+            self.spawn_loop(lost_node::LostNode(this()), shutdown),
+            self.spawn_loop(daemon_guard::DaemonGuard(this()), shutdown),
+            self.spawn_loop(delete_definitions::DeleteDefinitions(this()), shutdown),
+            self.spawn_loop(expire_tokens::ExpireTokens(this()), shutdown),
         ]
+    }
+
+    fn spawn_loop<L: Loop>(&self, this: L, shutdown: &watch::Receiver<bool>) -> JoinHandle<()> {
+        kit::loops::spawn(this, &self.store, &self.clock, shutdown)
     }
 
     /// A connection that the last run of the server had is none: agents come back by themselves. Nor does anyone know how long one

@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct DaemonGuard(pub Arc<Ecs>);
 
 impl Loop for DaemonGuard {
-    const NAME: &'static str = "daemon_guard";
+    const NAME: &'static str = "daemon-guard";
 
     fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
         if let Some((before, after)) = change.of::<TaskRecord>() {

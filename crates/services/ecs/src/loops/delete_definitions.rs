@@ -31,7 +31,7 @@ const DESCRIBED: Duration = Duration::from_secs(30 * 24 * 3600);
 pub(super) struct DeleteDefinitions(pub Arc<Ecs>);
 
 impl Loop for DeleteDefinitions {
-    const NAME: &'static str = "delete_definitions";
+    const NAME: &'static str = "delete-definitions";
 
     fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
         let is_doomed = change

@@ -13,7 +13,7 @@ const EXPIRED: &str = "expired";
 pub(super) struct ExpireTokens(pub Arc<Ecs>);
 
 impl Loop for ExpireTokens {
-    const NAME: &'static str = "expire_tokens";
+    const NAME: &'static str = "expire-tokens";
     const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
     fn dirty(&self, _change: &Change, _keys: &mut BTreeSet<String>) {}

@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct LostNode(pub Arc<Ecs>);
 
 impl Loop for LostNode {
-    const NAME: &'static str = "lost_node";
+    const NAME: &'static str = "lost-node";
 
     fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
         let Some((before, after)) = change.of::<ContainerInstanceRecord>() else {

@@ -21,7 +21,7 @@ const WAITING: &str = "waiting";
 pub(super) struct PlaceWaiting(pub Arc<Ecs>);
 
 impl Loop for PlaceWaiting {
-    const NAME: &'static str = "place_waiting";
+    const NAME: &'static str = "place-waiting";
     const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
     fn dirty(&self, change: &Change, keys: &mut BTreeSet<String>) {
