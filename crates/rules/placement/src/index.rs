@@ -5,6 +5,7 @@
 //! it was asked lately, each with its nodes in order, and brings one up to date with the nodes that changed before it
 //! answers. The answers are those of [`crate::place`] over all nodes; a property test says so.
 
+mod groups;
 mod pool;
 mod question;
 

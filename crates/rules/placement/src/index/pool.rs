@@ -5,17 +5,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Placement, question::Questions};
+use super::{
+    Placement,
+    groups::{Group, Groups},
+    question::Questions,
+};
 use crate::{AVAILABILITY_ZONE, Attributes, Facts, Holding, Need, Node, Standing, Strategy, Used};
 
 /// Position of a node; free ones are used again.
 pub(super) type Slot = u32;
 
-/// Groups on at most this many nodes are reckoned with when a question is answered; larger ones have questions of their
-/// own, which keep the group's tasks in the order.
+/// Groups on at most this many nodes are always reckoned with when a question is answered; a larger one gets a question of
+/// its own, which keeps the group's tasks in the order, once reckoning has cost more than that.
 const SMALL_GROUP_NODES: usize = 64;
-/// Reckoning with a group on up to this part of the nodes (a half) still costs less than looking at every node.
-const RECKONED_PART: usize = 2;
 /// Nodes of a group that are reckoned with in the time that looking at a node takes.
 const RECKONED_PER_LOOK: usize = 8;
 
@@ -35,7 +37,7 @@ pub(super) struct Pool {
 pub(super) struct Nodes {
     slots: Vec<Place>,
     changes: Changes,
-    groups: HashMap<Arc<str>, BTreeMap<Slot, usize>>,
+    groups: Groups,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +61,11 @@ impl Pool {
     pub fn set(&mut self, facts: Facts) {
         let slot = self.slot(&facts.id);
         self.count_zone(&facts.attributes, true);
-        let place = self.nodes.place_mut(slot);
+        let Nodes { slots, groups, .. } = &mut self.nodes;
+        let place = &mut slots[slot as usize];
+        if let Some(node) = &place.node {
+            groups.count_zones(node, -1);
+        }
         let mut before = None;
         match &mut place.node {
             Some(node) => before = Some(std::mem::replace(&mut node.facts, facts).attributes),
@@ -71,6 +77,9 @@ impl Pool {
                 });
             }
         }
+        if let Some(node) = &place.node {
+            groups.count_zones(node, 1);
+        }
         if let Some(before) = before {
             self.count_zone(&before, false);
         }
@@ -81,8 +90,10 @@ impl Pool {
         let Some(&slot) = self.slots_by_id.get(id) else {
             return;
         };
-        let place = self.nodes.place_mut(slot);
+        let Nodes { slots, groups, .. } = &mut self.nodes;
+        let place = &mut slots[slot as usize];
         if let Some(node) = place.node.take() {
+            groups.count_zones(&node, -1);
             place.waiting = Some((node.facts.id, node.used));
             self.count_zone(&node.facts.attributes, false);
         }
@@ -92,9 +103,12 @@ impl Pool {
 
     pub fn count(&mut self, id: &str, holding: &Holding<'_>, sign: i64) {
         let slot = self.slot(&Arc::from(id));
-        let group = self
-            .nodes
-            .count_group(slot, holding.group, holding.is_stopping, sign);
+        let group = self.nodes.groups.name(holding.group);
+        if !holding.is_stopping {
+            let Nodes { slots, groups, .. } = &mut self.nodes;
+            let node = slots[slot as usize].node.as_ref();
+            groups.count(&group, slot, node, sign);
+        }
         let place = self.nodes.place_mut(slot);
         let used = match (&mut place.node, &mut place.waiting) {
             (Some(node), _) => &mut node.used,
@@ -159,23 +173,20 @@ impl Pool {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let nodes = &self.nodes;
-        let group_nodes = nodes.group(&need.group).map_or(0, BTreeMap::len);
-        let is_large = group_nodes > SMALL_GROUP_NODES;
-        // Of many large groups not each can be kept: they are reckoned with as small ones are.
-        let can_reckon = group_nodes <= nodes.len() / RECKONED_PART;
-        if is_large {
-            let looks = group_nodes / RECKONED_PER_LOOK;
-            let otherwise = if can_reckon { looks } else { nodes.len() };
-            if let Some(question) = questions.find(need, strategies, true, nodes.len(), otherwise) {
-                return question.answer(nodes, need, draw);
-            }
+        let group = nodes.group(&need.group);
+        let is_large = group.is_some_and(|group| group.nodes.len() > SMALL_GROUP_NODES);
+        if is_large && let Some(question) = questions.find(need, strategies, true, nodes.len(), 0) {
+            return question.answer(nodes, need, draw).0;
         }
-        let shared = (!is_large || can_reckon)
-            .then(|| questions.find(need, strategies, false, nodes.len(), nodes.len()));
-        match shared.flatten() {
+        let shared = questions.find(need, strategies, false, nodes.len(), nodes.len());
+        let (placement, looks) = match shared {
             Some(question) => question.answer(nodes, need, draw),
-            None => scan(self, need, strategies, draw),
+            None => (scan(self, need, strategies, draw), 0),
+        };
+        if is_large {
+            questions.spend_on_group(need, strategies, looks / RECKONED_PER_LOOK);
         }
+        placement
     }
 
     fn slot(&mut self, id: &Arc<str>) -> Slot {
@@ -227,8 +238,7 @@ impl Nodes {
             .filter(|node| node.facts.standing != Standing::Inactive)
     }
 
-    /// On which nodes a group's tasks are, and how many.
-    pub fn group(&self, group: &str) -> Option<&BTreeMap<Slot, usize>> {
+    pub fn group(&self, group: &str) -> Option<&Group> {
         self.groups.get(group)
     }
 
@@ -261,26 +271,5 @@ impl Nodes {
             self.changes.slots.pop_front();
             self.changes.first += 1;
         }
-    }
-
-    /// Counts a task of the group, and gives the group's name as all share it.
-    fn count_group(&mut self, slot: Slot, group: &str, is_stopping: bool, sign: i64) -> Arc<str> {
-        let known = self.groups.get_key_value(group);
-        let name = known.map_or_else(|| Arc::from(group), |(name, _)| Arc::clone(name));
-        if is_stopping {
-            return name;
-        }
-        let nodes = self.groups.entry(Arc::clone(&name)).or_default();
-        let count = nodes.entry(slot).or_insert(0);
-        *count = count
-            .checked_add_signed(sign as isize)
-            .expect("only what was counted before is taken away");
-        if *count == 0 {
-            nodes.remove(&slot);
-        }
-        if nodes.is_empty() {
-            self.groups.remove(&name);
-        }
-        name
     }
 }

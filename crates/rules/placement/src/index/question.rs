@@ -1,17 +1,19 @@
 //! One question with the nodes in the order of its answer, and the questions that a pool keeps.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    cell::Cell,
+    collections::{BTreeSet, HashMap, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
 use super::{
     Placement,
+    groups::Group,
     pool::{Nodes, Slot},
 };
 use crate::{
-    Explanation, Filter, Need, Node, Refusal, Strategy, filter,
+    AVAILABILITY_ZONE, Explanation, Filter, Need, Node, Refusal, Strategy, filter,
     scan::Miss,
     strategy::{Order, OwnRank, Rank},
 };
@@ -22,6 +24,7 @@ const FEW_NODES: usize = 32;
 const MOST_CELLS: usize = 1 << 18;
 const FEWEST_QUESTIONS: usize = 8;
 const MOST_QUESTIONS: usize = 64;
+const MOST_HEARD: usize = 1024;
 
 /// The questions that were asked lately.
 #[derive(Debug, Default)]
@@ -95,7 +98,8 @@ struct Values {
 }
 
 impl Questions {
-    /// The question, unless answering it otherwise is better, which looks at `otherwise` nodes.
+    /// The question, if it is kept, or was worth keeping by what it cost until now. `otherwise`: the nodes that are
+    /// looked at when there is none.
     pub fn find(
         &mut self,
         need: &Need,
@@ -115,7 +119,7 @@ impl Questions {
         };
         let position = match self.known.iter().position(is_it) {
             Some(position) => position,
-            None if self.spend(hash, otherwise, most) < nodes => return None,
+            None if self.spend(hash, otherwise) < nodes => return None,
             None => {
                 self.heard.retain(|(heard, _)| *heard != hash);
                 self.make_room(most);
@@ -129,14 +133,19 @@ impl Questions {
         Some(question)
     }
 
+    /// A question of the group's own would have spared looking at that many nodes.
+    pub fn spend_on_group(&mut self, need: &Need, strategies: &[Strategy], nodes: usize) {
+        self.spend(hash(need, strategies, true), nodes);
+    }
+
     /// What was spent on the question before; now it is that much more.
-    fn spend(&mut self, hash: u64, nodes: usize, most: usize) -> usize {
+    fn spend(&mut self, hash: u64, nodes: usize) -> usize {
         if let Some((_, spent)) = self.heard.iter_mut().find(|(heard, _)| *heard == hash) {
             *spent += nodes;
             return *spent - nodes;
         }
         self.heard.push_back((hash, nodes));
-        while self.heard.len() > most {
+        while self.heard.len() > MOST_HEARD {
             self.heard.pop_front();
         }
         0
@@ -241,21 +250,26 @@ impl Question {
         }
     }
 
-    pub fn answer(&mut self, nodes: &Nodes, need: &Need, draw: u64) -> Placement {
+    /// The answer, and how many nodes of the group were reckoned with for it.
+    pub fn answer(&mut self, nodes: &Nodes, need: &Need, draw: u64) -> (Placement, usize) {
         self.catch_up(nodes);
-        let no_nodes = BTreeMap::new();
+        let nothing = Group::default();
         let group = match self.is_blind_to_group() {
             true => None,
             false => nodes.group(&need.group),
         };
-        let group = group.unwrap_or(&no_nodes);
-        let best = self.best(nodes, group, draw);
-        Placement {
-            explanation: self.explanation(nodes, group, best.as_ref().map(|(rank, _)| rank)),
+        let group = Reckoned {
+            group: group.unwrap_or(&nothing),
+            looks: Cell::new(0),
+        };
+        let best = self.best(nodes, &group, draw);
+        let placement = Placement {
+            explanation: self.explanation(nodes, &group, best.as_ref().map(|(rank, _)| rank)),
             chosen: best
                 .and_then(|(_, slot)| nodes.candidate(slot))
                 .map(|node| Arc::clone(&node.facts.id)),
-        }
+        };
+        (placement, group.looks.get())
     }
 
     /// Looks again at the nodes that changed since the last answer.
@@ -372,23 +386,15 @@ impl Question {
     }
 
     /// The node that is chosen, where `group` says how many tasks of a group that is not in the order are where.
-    fn best(
-        &self,
-        nodes: &Nodes,
-        group: &BTreeMap<Slot, usize>,
-        draw: u64,
-    ) -> Option<(Rank, Slot)> {
+    fn best(&self, nodes: &Nodes, group: &Reckoned<'_>, draw: u64) -> Option<(Rank, Slot)> {
         let spread = self.spread(group);
         let rank_in = |bucket: &Bucket, own: &OwnRank| {
             let of_value = |attribute: usize| spread[attribute][bucket.values[attribute] as usize];
             self.order.rank(own, of_value, draw)
         };
         // Where only the values of attributes count the group's tasks, its nodes rank as they are in the order.
-        let no_nodes = BTreeMap::new();
-        let apart = match self.key.need.distinct_instance || self.order.looks_at_group_on_node() {
-            true => group,
-            false => &no_nodes,
-        };
+        let is_apart = self.key.need.distinct_instance || self.order.looks_at_group_on_node();
+        let apart = is_apart.then_some(group);
         let without_group: Vec<Option<(Rank, Slot)>> = self
             .buckets
             .iter()
@@ -400,55 +406,64 @@ impl Question {
         // Of nodes with the same values, one without a task of the group is better, if that is what they compare by first.
         let is_beaten =
             |bucket: u32| self.order.group_tasks_lead() && without_group[bucket as usize].is_some();
-        let of_group = apart.iter().filter_map(|(slot, tasks)| {
-            let entry = self.entries.get(*slot as usize)?;
-            let fits = matches!(entry.verdict, Verdict::Fits(_));
-            if self.key.need.distinct_instance || !fits || is_beaten(entry.bucket) {
+        let may_win = !self.key.need.distinct_instance
+            && (0..)
+                .zip(&self.buckets)
+                .any(|(number, bucket)| !bucket.fitting.is_empty() && !is_beaten(number));
+        let of_group = apart
+            .filter(|_| may_win)
+            .into_iter()
+            .flat_map(Reckoned::nodes);
+        let of_group = of_group.filter_map(|(slot, tasks)| {
+            let entry = self.entries.get(slot as usize)?;
+            if !matches!(entry.verdict, Verdict::Fits(_)) || is_beaten(entry.bucket) {
                 return None;
             }
-            let own = self.order.own_rank(nodes.candidate(*slot)?, *tasks);
-            Some((rank_in(&self.buckets[entry.bucket as usize], &own), *slot))
+            let own = self.order.own_rank(nodes.candidate(slot)?, tasks);
+            Some((rank_in(&self.buckets[entry.bucket as usize], &own), slot))
         });
-        without_group
-            .iter()
-            .flatten()
-            .copied()
-            .chain(of_group)
-            .min()
+        let of_group = of_group.min();
+        without_group.into_iter().flatten().chain(of_group).min()
     }
 
     /// Tasks of the group by attribute and number of the value.
-    fn spread(&self, group: &BTreeMap<Slot, usize>) -> Vec<Vec<i64>> {
-        let mut spread: Vec<Vec<i64>> = self
-            .values
-            .iter()
-            .map(|values| values.tasks.clone())
-            .collect();
-        for (slot, tasks) in group {
-            let Some(entry) = self.entries.get(*slot as usize) else {
-                continue;
-            };
-            if matches!(entry.verdict, Verdict::Absent) {
-                continue;
+    fn spread(&self, group: &Reckoned<'_>) -> Vec<Vec<i64>> {
+        let attributes = self.order.attributes.iter().enumerate().zip(&self.values);
+        let spread = attributes.map(|((position, attribute), values)| {
+            let mut tasks = values.tasks.clone();
+            if attribute == AVAILABILITY_ZONE {
+                for (zone, count) in &group.group.zones {
+                    if let Some(number) = values.numbers.get(zone) {
+                        tasks[*number as usize] += count;
+                    }
+                }
+                return tasks;
             }
-            let numbers = &self.buckets[entry.bucket as usize].values;
-            for (number, tasks_of) in numbers.iter().zip(&mut spread) {
-                tasks_of[*number as usize] += i64::try_from(*tasks).unwrap_or(0);
+            for (slot, count) in group.nodes() {
+                let entry = self.entries.get(slot as usize);
+                let Some(entry) = entry.filter(|it| !matches!(it.verdict, Verdict::Absent)) else {
+                    continue;
+                };
+                let number = self.buckets[entry.bucket as usize].values[position];
+                tasks[number as usize] += i64::try_from(count).unwrap_or(0);
             }
-        }
-        spread
+            tasks
+        });
+        spread.collect()
     }
 
     fn explanation(
         &self,
         nodes: &Nodes,
-        group: &BTreeMap<Slot, usize>,
+        group: &Reckoned<'_>,
         chosen: Option<&Rank>,
     ) -> Explanation {
         let (mut refused, mut fitting) = (self.refused, self.fitting);
         let mut nearest: Option<(Miss, Slot)> = None;
-        let shifted = |slot: Slot| self.is_shifted(slot, group);
-        for slot in group.keys().copied().filter(|slot| shifted(*slot)) {
+        let distinct = self.key.need.distinct_instance.then_some(group);
+        let shifted = |slot: Slot| distinct.is_some_and(|group| self.is_shifted(slot, group));
+        let of_group = distinct.into_iter().flat_map(Reckoned::nodes);
+        for slot in of_group.map(|(slot, _)| slot).filter(|slot| shifted(*slot)) {
             match self.entries[slot as usize].verdict {
                 Verdict::Misses(miss) => refused[miss.filter.0 as usize] -= 1,
                 _ => fitting -= 1,
@@ -479,9 +494,8 @@ impl Question {
     }
 
     /// Whether `distinctInstance` rules a node out that the order, which does not know the group, has elsewhere.
-    fn is_shifted(&self, slot: Slot, group: &BTreeMap<Slot, usize>) -> bool {
-        self.key.need.distinct_instance
-            && group.contains_key(&slot)
+    fn is_shifted(&self, slot: Slot, group: &Reckoned<'_>) -> bool {
+        group.has(slot)
             && match self.entries.get(slot as usize).map(|entry| &entry.verdict) {
                 Some(Verdict::Fits(_)) => true,
                 Some(Verdict::Misses(miss)) => miss.filter.0 > Filter::DistinctInstance,
@@ -490,16 +504,36 @@ impl Question {
     }
 }
 
+/// A group that is not in the order.
+struct Reckoned<'a> {
+    group: &'a Group,
+    /// How many of its nodes were looked at.
+    looks: Cell<usize>,
+}
+
+impl Reckoned<'_> {
+    fn has(&self, slot: Slot) -> bool {
+        self.looks.set(self.looks.get() + 1);
+        self.group.nodes.contains_key(&slot)
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = (Slot, usize)> {
+        self.looks.set(self.looks.get() + self.group.nodes.len());
+        let nodes = self.group.nodes.iter();
+        nodes.map(|(slot, tasks)| (*slot, *tasks))
+    }
+}
+
 impl Bucket {
-    /// The first in the order that has no task of the group. Where the choice is random: the first from the draw on
-    /// among those that are equal, all round.
+    /// The first in the order that has no task of the group, if there is one to stay away from. Where the choice is random:
+    /// the first from the draw on among those that are equal, all round.
     fn first(
         &self,
         order: &Order,
-        group: &BTreeMap<Slot, usize>,
+        group: Option<&Reckoned<'_>>,
         draw: u64,
     ) -> Option<&(OwnRank, Slot)> {
-        let is_free = |entry: &&(OwnRank, Slot)| group.is_empty() || !group.contains_key(&entry.1);
+        let is_free = |entry: &&(OwnRank, Slot)| group.is_none_or(|group| !group.has(entry.1));
         let first = self.fitting.iter().find(is_free)?;
         if !order.is_random {
             return Some(first);
