@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod daemon;
 pub mod deployment;
 pub mod deployment_configuration;
+pub mod execute_command;
 pub mod node;
 pub mod refusal;
 pub mod service;

@@ -10,7 +10,6 @@ use wire::{Access, Caller, Error, Handle, Stored};
 
 use super::{
     daemons::{self, Asked},
-    refused::{self, CREATE_DAEMON},
     services,
 };
 use crate::{
@@ -38,7 +37,6 @@ impl Handle<CreateDaemon> for Ecs {
         caller: &Caller,
         input: CreateDaemonRequest,
     ) -> Result<CreateDaemonResponse, Error> {
-        refused::check(CREATE_DAEMON, &input)?;
         let token = client_token::of_request(input.client_token.as_deref())?;
         let fingerprint = kit::token::fingerprint(&CreateDaemonRequest {
             client_token: None,
@@ -114,6 +112,7 @@ impl Ecs {
             critical: input.critical.unwrap_or(true),
             propagate_tags: daemon::propagates_tags(input.propagate_tags.as_ref())?,
             enable_ecs_managed_tags: input.enable_ecs_managed_tags.unwrap_or_default(),
+            enable_execute_command: input.enable_execute_command.unwrap_or_default(),
         };
         let task_spec = daemons::task_spec(tx, caller, cluster, &asked)?;
         let configuration = daemon::configuration(None, input.deployment_configuration.clone())?;
@@ -142,7 +141,7 @@ impl Ecs {
             availability_zone_rebalancing: "DISABLED".into(),
             health_check_grace_period_seconds: None,
             enable_ecs_managed_tags: asked.enable_ecs_managed_tags,
-            enable_execute_command: false,
+            enable_execute_command: asked.enable_execute_command,
             propagate_tags: "NONE".into(),
             role_arn: None,
             steady_state_reported_at: None,

@@ -5,6 +5,7 @@ use api_ecs::{
 };
 use ecs_rules::{
     deployment_configuration::{MAXIMUM_PERCENT, deployment_configuration},
+    execute_command,
     service::{self, Movable},
     task_set,
 };
@@ -181,7 +182,7 @@ impl Ecs {
                 input.health_check_grace_period_seconds,
             )?,
             enable_ecs_managed_tags: input.enable_ecs_managed_tags.unwrap_or_default(),
-            enable_execute_command: false,
+            enable_execute_command: input.enable_execute_command.unwrap_or_default(),
             propagate_tags: service::propagate_tags(input.propagate_tags.as_ref())?.into(),
             role_arn: None,
             steady_state_reported_at: None,
@@ -205,6 +206,8 @@ fn asked_spec(
     is_daemon: bool,
 ) -> Result<TaskSpec, Refusal> {
     let definition = run_task::definition(head, caller, input.task_definition.as_deref())?;
+    let exec = input.enable_execute_command.unwrap_or_default();
+    execute_command::check_service(exec, &definition.definition, "created")?;
     let asked = Asked {
         cluster,
         definition: &definition,

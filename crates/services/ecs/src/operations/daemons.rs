@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api_ecs::errors;
-use ecs_rules::cluster::FARGATE_PROVIDERS;
+use ecs_rules::{cluster::FARGATE_PROVIDERS, execute_command};
 use limits::CAPACITY_PROVIDERS_PER_DAEMON;
 use names::Arn;
 use state::Head;
@@ -126,6 +126,7 @@ pub(super) struct Asked<'a> {
     pub critical: bool,
     pub propagate_tags: bool,
     pub enable_ecs_managed_tags: bool,
+    pub enable_execute_command: bool,
 }
 
 pub(super) fn task_spec(
@@ -135,6 +136,7 @@ pub(super) fn task_spec(
     asked: &Asked<'_>,
 ) -> Result<TaskSpec, Error> {
     let definition = daemon_task_definitions::require_active(head, caller, asked.definition)?;
+    execute_command::check_task(asked.enable_execute_command, &definition.definition, None)?;
     Ok(TaskSpec {
         family: definition.family.clone(),
         revision: definition.revision,
@@ -149,6 +151,7 @@ pub(super) fn task_spec(
             critical: asked.critical,
             propagate_tags: asked.propagate_tags,
             enable_ecs_managed_tags: asked.enable_ecs_managed_tags,
+            enable_execute_command: asked.enable_execute_command,
         })),
     })
 }

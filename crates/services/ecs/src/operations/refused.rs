@@ -2,9 +2,9 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateCapacityProviderRequest, CreateDaemonRequest, CreateServiceRequest, CreateTaskSetRequest,
+    CreateCapacityProviderRequest, CreateServiceRequest, CreateTaskSetRequest,
     DeploymentConfiguration, DeploymentLifecycleHook, RunTaskRequest, StartTaskRequest,
-    UpdateCapacityProviderRequest, UpdateDaemonRequest, UpdateServiceRequest,
+    UpdateCapacityProviderRequest, UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -17,32 +17,18 @@ pub(crate) struct Refused<T> {
 }
 
 // coverage: RunTask
-pub(crate) const RUN_TASK: &[Refused<RunTaskRequest>] = &[
-    Refused {
-        path: "enableExecuteCommand",
-        why: "ECS Exec is not built",
-        asks: |input| input.enable_execute_command == Some(true),
-    },
-    Refused {
-        path: "volumeConfigurations",
-        why: "Gantry has no EBS",
-        asks: |input| input.volume_configurations.iter().flatten().count() > 0,
-    },
-];
+pub(crate) const RUN_TASK: &[Refused<RunTaskRequest>] = &[Refused {
+    path: "volumeConfigurations",
+    why: "Gantry has no EBS",
+    asks: |input| input.volume_configurations.iter().flatten().count() > 0,
+}];
 
 // coverage: StartTask
-pub(crate) const START_TASK: &[Refused<StartTaskRequest>] = &[
-    Refused {
-        path: "enableExecuteCommand",
-        why: "ECS Exec is not built",
-        asks: |input| input.enable_execute_command == Some(true),
-    },
-    Refused {
-        path: "volumeConfigurations",
-        why: "Gantry has no EBS",
-        asks: |input| input.volume_configurations.iter().flatten().count() > 0,
-    },
-];
+pub(crate) const START_TASK: &[Refused<StartTaskRequest>] = &[Refused {
+    path: "volumeConfigurations",
+    why: "Gantry has no EBS",
+    asks: |input| input.volume_configurations.iter().flatten().count() > 0,
+}];
 
 // coverage: CreateCapacityProvider
 pub(crate) const CREATE_CAPACITY_PROVIDER: &[Refused<CreateCapacityProviderRequest>] = &[Refused {
@@ -57,21 +43,6 @@ pub(crate) const UPDATE_CAPACITY_PROVIDER: &[Refused<UpdateCapacityProviderReque
     why: "Gantry has no Managed Instances",
     asks: |input| input.managed_instances_provider.is_some(),
 }];
-
-/// What CreateDaemon and UpdateDaemon have in common.
-macro_rules! daemon_table {
-    ($name:ident, $request:ty) => {
-        // coverage: CreateDaemon, UpdateDaemon
-        pub(crate) const $name: &[Refused<$request>] = &[Refused {
-            path: "enableExecuteCommand",
-            why: "ECS Exec is not built",
-            asks: |input| input.enable_execute_command == Some(true),
-        }];
-    };
-}
-
-daemon_table!(CREATE_DAEMON, CreateDaemonRequest);
-daemon_table!(UPDATE_DAEMON, UpdateDaemonRequest);
 
 // coverage: CreateTaskSet
 pub(crate) const CREATE_TASK_SET: &[Refused<CreateTaskSetRequest>] = &[
@@ -135,11 +106,6 @@ macro_rules! service_table {
                         .count()
                         > 0
                 },
-            },
-            Refused {
-                path: "enableExecuteCommand",
-                why: "ECS Exec is not built",
-                asks: |input| input.enable_execute_command == Some(true),
             },
             Refused {
                 path: "deploymentConfiguration.lifecycleHooks[].hookTargetArn",

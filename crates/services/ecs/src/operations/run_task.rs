@@ -12,7 +12,7 @@ use api_ecs::{
         TaskOverride,
     },
 };
-use ecs_rules::task_overrides;
+use ecs_rules::{execute_command, task_overrides};
 use limits::{
     GROUP_CHARACTERS, REFERENCE_ID_CHARACTERS, STARTED_BY_CHARACTERS, TASKS_PER_RUN_TASK,
 };
@@ -157,6 +157,11 @@ impl<'a> Request<'a> {
         let overrides = overrides
             .map(|own| task_overrides::normalise(shape, own, plan.is_serverless()))
             .transpose()?;
+        execute_command::check_task(
+            input.enable_execute_command.unwrap_or_default(),
+            shape,
+            overrides.as_ref(),
+        )?;
         let tags = tags(input, &cluster, &definition)?;
         Ok(Self {
             caller,
@@ -187,7 +192,7 @@ impl<'a> Request<'a> {
             network_configuration: self.input.network_configuration.clone().map(Stored),
             overrides: self.overrides.clone().map(Stored),
             placing: self.placing.clone(),
-            enable_execute_command: false,
+            enable_execute_command: self.input.enable_execute_command.unwrap_or_default(),
             reference_id: self.input.reference_id.clone(),
             tags: self.tags.clone(),
         }

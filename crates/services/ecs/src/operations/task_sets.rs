@@ -185,6 +185,9 @@ pub(super) fn update_service(
     if let Some(enable) = input.enable_ecs_managed_tags {
         record.enable_ecs_managed_tags = enable;
     }
+    if let Some(enable) = input.enable_execute_command {
+        record.enable_execute_command = enable;
+    }
     update_placement(record, input)?;
     let desired_count = record.desired_count;
     for set in &mut record.task_sets {

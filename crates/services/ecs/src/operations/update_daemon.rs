@@ -7,7 +7,6 @@ use wire::{Access, Caller, Error, Handle, Stored};
 
 use super::{
     daemons::{self, Asked},
-    refused::{self, UPDATE_DAEMON},
     services,
 };
 use crate::{Ecs, answer::Refusal, deployments, lookup, records::ServiceRecord, render};
@@ -23,7 +22,6 @@ impl Handle<UpdateDaemon> for Ecs {
         caller: &Caller,
         input: UpdateDaemonRequest,
     ) -> Result<UpdateDaemonResponse, Error> {
-        refused::check(UPDATE_DAEMON, &input)?;
         self.transact(|tx| {
             let known = daemons::require_active(tx, caller, input.daemon_arn.as_deref())?;
             let cluster = lookup::cluster(tx, caller, Some(&known.cluster))?;
@@ -40,6 +38,9 @@ impl Handle<UpdateDaemon> for Ecs {
                 enable_ecs_managed_tags: input
                     .enable_ecs_managed_tags
                     .unwrap_or(current.enable_ecs_managed_tags),
+                enable_execute_command: input
+                    .enable_execute_command
+                    .unwrap_or(current.enable_execute_command),
             };
             record.task_spec = daemons::task_spec(tx, caller, &cluster, &asked)?;
             let configuration = daemon::configuration(
@@ -51,6 +52,7 @@ impl Handle<UpdateDaemon> for Ecs {
             record.deployment_configuration = Stored(of_service);
             record.daemon_configuration = Some(Stored(configuration));
             record.enable_ecs_managed_tags = asked.enable_ecs_managed_tags;
+            record.enable_execute_command = asked.enable_execute_command;
             deployments::begin(&self.clock, tx, &mut record)?;
             record.updated_at = self.clock.now();
             record.version += 1;

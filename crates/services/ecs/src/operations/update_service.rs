@@ -6,6 +6,7 @@ use api_ecs::{
 use clock::UnixMillis;
 use ecs_rules::{
     deployment_configuration::deployment_configuration,
+    execute_command,
     service::{self, AskedOfDaemon},
 };
 use state::{Head, Tx};
@@ -110,6 +111,9 @@ impl Ecs {
         }
         let now = self.clock.now();
         let spec = changed_spec(tx, caller, cluster, record, input)?;
+        if input.task_definition.is_some() || input.enable_execute_command.is_some() {
+            check_execute_command(tx, record, &spec)?;
+        }
         if let Some(asked) = &input.availability_zone_rebalancing {
             let rebalancing = services::zone_rebalancing(record, &spec, asked)?;
             record.availability_zone_rebalancing = rebalancing.into();
@@ -189,7 +193,25 @@ fn change_settings(
     if let Some(enable) = input.enable_ecs_managed_tags {
         record.enable_ecs_managed_tags = enable;
     }
+    if let Some(enable) = input.enable_execute_command {
+        record.enable_execute_command = enable;
+    }
     Ok(())
+}
+
+fn check_execute_command(
+    head: &Head,
+    record: &ServiceRecord,
+    spec: &TaskSpec,
+) -> Result<(), Refusal> {
+    match head.get::<TaskDefinitionRecord>(&spec.definition_key(record)) {
+        Some(definition) => Ok(execute_command::check_service(
+            record.enable_execute_command,
+            &definition.definition,
+            "updated",
+        )?),
+        None => Ok(()),
+    }
 }
 
 /// The spec after the request. A request that says nothing of it is not checked again: what it was made of may be gone.

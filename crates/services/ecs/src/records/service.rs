@@ -114,6 +114,8 @@ pub struct DaemonSpec {
     pub critical: bool,
     pub propagate_tags: bool,
     pub enable_ecs_managed_tags: bool,
+    #[serde(default)]
+    pub enable_execute_command: bool,
 }
 
 /// A completed deployment, as it was asked for.

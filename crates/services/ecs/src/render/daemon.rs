@@ -182,7 +182,7 @@ pub(crate) fn revision(record: &ServiceRevisionRecord) -> types::DaemonRevision 
             false => types::DaemonPropagateTags::NONE,
         }),
         enable_ecs_managed_tags: Some(own.enable_ecs_managed_tags),
-        enable_execute_command: Some(false),
+        enable_execute_command: Some(own.enable_execute_command),
         critical: Some(own.critical),
     }
 }

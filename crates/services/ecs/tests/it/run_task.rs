@@ -378,8 +378,9 @@ async fn bad_requests_are_refused_in_aws_words() {
         ),
         (
             with(|r| r.enable_execute_command = Some(true)),
-            "ClientException",
-            "Gantry does not support enableExecuteCommand yet: ECS Exec is not built.",
+            "InvalidParameterException",
+            "The execute command failed because a valid task role is not being used. Specify a valid task role in your \
+             task definition or as a task override and try again.",
         ),
         (
             with(|r| r.propagate_tags = Some(PropagateTags::SERVICE)),

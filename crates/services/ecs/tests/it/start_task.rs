@@ -96,7 +96,12 @@ async fn what_start_task_does_not_take() {
         enable_execute_command: Some(true),
         ..request(&definition, &[&instance])
     };
-    assert!(call(exec).await.1.contains("enableExecuteCommand"));
+    assert!(
+        call(exec)
+            .await
+            .1
+            .contains("a valid task role is not being used")
+    );
     let elsewhere = StartTaskRequest {
         cluster: Some("elsewhere".into()),
         ..request(&definition, &[&instance])

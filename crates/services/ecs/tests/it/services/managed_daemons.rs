@@ -623,7 +623,7 @@ async fn what_is_refused_of_daemons() {
                 enable_execute_command: Some(true),
                 ..good()
             },
-            "Gantry does not support enableExecuteCommand yet",
+            "The execute command failed because a valid task role is not being used.",
         ),
         (
             CreateDaemonRequest {

@@ -3,7 +3,7 @@
 use api_ecs::{operations as op, types::*};
 
 use super::{create, describe, of, percents, request, update};
-use crate::world::{World, refused};
+use crate::world::{World, fargate_request, refused};
 
 #[tokio::test]
 async fn requests_are_checked() {
@@ -101,8 +101,8 @@ async fn requests_are_checked() {
                 enable_execute_command: Some(true),
                 ..good()
             },
-            "ClientException",
-            "Gantry does not support enableExecuteCommand yet",
+            "InvalidParameterException",
+            "The service couldn't be created because a valid taskRoleArn is not being used.",
         ),
     ];
     for (request, code, message) in cases {
@@ -239,4 +239,52 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
     let deployments = back.deployments.unwrap();
     assert_eq!(deployments.len(), 2, "another platform is a deployment");
     assert_eq!(deployments[0].platform_version.as_deref(), Some("1.3.0"));
+}
+
+#[tokio::test]
+async fn ecs_exec_is_recorded_for_new_tasks_and_asks_for_a_task_role() {
+    let (world, _agent, plain) = crate::run_task::ready().await;
+    let with_role = world.call::<op::RegisterTaskDefinition>(RegisterTaskDefinitionRequest {
+        task_role_arn: Some("arn:aws:iam::123456789012:role/app".into()),
+        ..fargate_request("with-role")
+    });
+    let with_role = with_role.await.unwrap().task_definition.unwrap();
+    let with_role = with_role.task_definition_arn.unwrap();
+
+    let created = CreateServiceRequest {
+        enable_execute_command: Some(true),
+        ..request(&world, "web", &with_role, 0)
+    };
+    create(&world, created).await;
+    let known = describe(&world, "web").await;
+    assert_eq!(known.enable_execute_command, Some(true));
+    let without_role = UpdateServiceRequest {
+        task_definition: Some(plain.clone()),
+        ..of("web")
+    };
+    let (code, message) = refused(world.call::<op::UpdateService>(without_role).await);
+    assert_eq!(code, "InvalidParameterException");
+    assert_eq!(
+        message,
+        "The service couldn't be updated because a valid taskRoleArn is not being used. Specify a valid task role in \
+         your task definition and try again."
+    );
+    let disabled = UpdateServiceRequest {
+        enable_execute_command: Some(false),
+        task_definition: Some(plain.clone()),
+        ..of("web")
+    };
+    let updated = update(&world, disabled).await;
+    assert_eq!(updated.enable_execute_command, Some(false));
+
+    let run = RunTaskRequest {
+        enable_execute_command: Some(true),
+        overrides: Some(TaskOverride {
+            task_role_arn: Some("arn:aws:iam::123456789012:role/app".into()),
+            ..TaskOverride::default()
+        }),
+        ..crate::run_task::request(&world, &plain)
+    };
+    let tasks = world.call::<op::RunTask>(run).await.unwrap().tasks.unwrap();
+    assert_eq!(tasks[0].enable_execute_command, Some(true));
 }
