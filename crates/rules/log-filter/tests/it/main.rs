@@ -1,0 +1,4 @@
+//! Filter patterns by example (AWS's guide) and by property.
+
+mod examples;
+mod properties;
