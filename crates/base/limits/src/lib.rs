@@ -202,8 +202,10 @@ pub const LOG_STREAM_SEGMENTS: u64 = 16;
 pub const LOG_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes of events that may wait for the disk before new ones are refused.
 pub const LOG_WAITING_BYTES: usize = 64 * 1024 * 1024;
-/// Events looked at for one page of a search; then the page ends, full or not.
-pub const LOG_SEARCH_EVENTS: usize = 100_000;
+/// Bytes of events looked at for one page of a search; then the page ends, full or not.
+pub const LOG_SEARCH_BYTES: usize = 256 * 1024 * 1024;
+/// How often what is older than its group keeps is removed. Nobody reads it from the moment on that it is too old.
+pub const LOG_EXPIRE_EVERY_SECONDS: u64 = 600;
 
 // ecs-rules, service-ecs: services
 

@@ -5,13 +5,17 @@ pub enum FilterPatternError {
     Characters(String),
     #[error("Invalid filter pattern: a quoted text that begins at position {0} does not end")]
     Quotes(usize),
-    #[error("Invalid filter pattern: a regular expression that begins at position {0} does not end")]
+    #[error(
+        "Invalid filter pattern: a regular expression that begins at position {0} does not end"
+    )]
     RegexEnd(usize),
     #[error("Invalid filter pattern: '{0}' is not supported in a regular expression")]
     RegexCharacter(char),
     #[error("Invalid filter pattern: regular expression '{0}' is not valid")]
     Regex(String),
-    #[error("Invalid filter pattern: a pattern of this kind may have at most 2 regular expressions")]
+    #[error(
+        "Invalid filter pattern: a pattern of this kind may have at most 2 regular expressions"
+    )]
     TooManyRegexes,
     #[error("Invalid filter pattern: expected {expected} at position {at}")]
     Expected { expected: &'static str, at: usize },

@@ -34,7 +34,11 @@ impl FieldsPattern {
                     }
                 } else {
                     let field = Field::parse(scanner)?;
-                    pattern.last.as_mut().unwrap_or(&mut pattern.first).push(field);
+                    pattern
+                        .last
+                        .as_mut()
+                        .unwrap_or(&mut pattern.first)
+                        .push(field);
                 }
                 if scanner.take("]") {
                     break;

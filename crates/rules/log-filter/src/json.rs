@@ -111,7 +111,9 @@ impl Condition {
                 ("FALSE", Test::Is(false)),
             ];
             let found = words.into_iter().find(|(word, _)| scanner.take_word(word));
-            found.ok_or_else(|| scanner.expected("NULL, TRUE or FALSE"))?.1
+            found
+                .ok_or_else(|| scanner.expected("NULL, TRUE or FALSE"))?
+                .1
         } else if scanner.take_word("NOT") {
             if !scanner.take_word("EXISTS") {
                 return Err(scanner.expected("EXISTS"));

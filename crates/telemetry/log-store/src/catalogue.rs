@@ -10,10 +10,12 @@ use crate::codec::{Malformed, Taker, put_frame, put_i64, put_text, put_u32, put_
 use crate::error::LogStoreError;
 use crate::journal::{Entry, sync_directory};
 use crate::segment::Position;
+use crate::settings::GroupSettings;
 use crate::stream::{Folded, Stream, Times};
 
 const FILE: &str = "catalogue.bin";
-const VERSION: u32 = 1;
+/// Version 1 had no settings of groups.
+const VERSION: u32 = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
@@ -28,12 +30,18 @@ pub(crate) struct Catalogue {
 pub(crate) struct Group {
     pub id: u64,
     pub created_at: i64,
+    pub settings: GroupSettings,
     pub streams: BTreeMap<String, Arc<Stream>>,
 }
 
 impl Catalogue {
     pub fn group(&self, name: &str) -> Option<&Group> {
         self.groups.get(name)
+    }
+
+    pub fn group_by_id(&self, id: u64) -> Option<(&str, &Group)> {
+        let name = self.group_names.get(&id)?;
+        Some((name, self.groups.get(name)?))
     }
 
     pub fn groups(&self) -> &BTreeMap<String, Group> {
@@ -52,9 +60,20 @@ impl Catalogue {
     /// (a replay over a newer catalogue) change nothing.
     pub fn apply(&mut self, root: &Path, entry: &Entry) -> Result<(), LogStoreError> {
         match entry {
-            Entry::CreateGroup { group_id, name, at } if *group_id >= self.next_id => {
+            Entry::CreateGroup {
+                group_id,
+                name,
+                at,
+                settings,
+            } if *group_id >= self.next_id => {
                 self.next_id = group_id + 1;
-                self.add_group(*group_id, name.clone(), *at);
+                self.add_group(*group_id, name.clone(), *at, settings.clone());
+            }
+            Entry::SetGroup { group_id, settings } => {
+                let group = self.group_names.get(group_id);
+                if let Some(group) = group.and_then(|name| self.groups.get_mut(name)) {
+                    group.settings = settings.clone();
+                }
             }
             Entry::CreateStream {
                 stream_id,
@@ -102,6 +121,7 @@ impl Catalogue {
             put_u64(&mut content, group.id);
             put_i64(&mut content, group.created_at);
             put_text(&mut content, name);
+            group.settings.put(&mut content);
         }
         put_u32(&mut content, self.streams.len() as u32);
         for stream in self.streams.values() {
@@ -134,7 +154,8 @@ impl Catalogue {
 
     fn decode(root: &Path, content: &[u8]) -> Result<Self, Malformed> {
         let mut taker = Taker(content);
-        if taker.u32()? != VERSION {
+        let version = taker.u32()?;
+        if !(1..=VERSION).contains(&version) {
             return Err(Malformed);
         }
         let mut catalogue = Self {
@@ -143,7 +164,12 @@ impl Catalogue {
         };
         for _ in 0..taker.u32()? {
             let (id, created_at) = (taker.u64()?, taker.i64()?);
-            catalogue.add_group(id, taker.text()?.to_owned(), created_at);
+            let name = taker.text()?.to_owned();
+            let settings = match version {
+                1 => GroupSettings::default(),
+                _ => GroupSettings::take(&mut taker)?,
+            };
+            catalogue.add_group(id, name, created_at, settings);
         }
         for _ in 0..taker.u32()? {
             let stream = take_stream(root, &mut taker)?;
@@ -152,11 +178,12 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    fn add_group(&mut self, id: u64, name: String, created_at: i64) {
+    fn add_group(&mut self, id: u64, name: String, created_at: i64, settings: GroupSettings) {
         self.group_names.insert(id, name.clone());
         let group = Group {
             id,
             created_at,
+            settings,
             streams: BTreeMap::new(),
         };
         self.groups.insert(name, group);

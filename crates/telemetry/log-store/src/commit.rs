@@ -13,7 +13,9 @@ use tokio::sync::oneshot;
 use crate::catalogue::Catalogue;
 use crate::error::LogStoreError;
 use crate::journal::{Entry, Journal};
+use crate::settings::GroupSettings;
 use crate::store::Inner;
+use crate::stream::Stream;
 
 /// Bytes of events written with one fsync; the rest waits for the next.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
@@ -21,6 +23,11 @@ const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) enum Work {
     CreateGroup {
         group: String,
+        settings: GroupSettings,
+    },
+    SetGroup {
+        group: String,
+        settings: GroupSettings,
     },
     DeleteGroup {
         group: String,
@@ -267,14 +274,56 @@ impl Inner {
         for stream in streams {
             stream.fold()?;
         }
-        {
-            let catalogue = self
-                .catalogue
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            catalogue.save(&self.root)?;
-        }
+        self.save_catalogue()?;
         Journal::remove_before(&self.journal_directory(), number)
+    }
+
+    /// Removes the segments in which every event is older than its group keeps. Returns how many went.
+    pub fn expire(&self) -> Result<usize, LogStoreError> {
+        let _not_while_folding = self.folding.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now().as_millis();
+        let mut expired = Vec::new();
+        for (stream, keeps_from) in self.streams_with_retention(now) {
+            let segments = stream.begin_expiry(keeps_from)?;
+            if !segments.is_empty() {
+                expired.push((stream, segments));
+            }
+        }
+        if expired.is_empty() {
+            return Ok(0);
+        }
+        // First it is written down that nothing goes on in these files, then they go.
+        self.save_catalogue()?;
+        let mut removed = 0;
+        for (stream, segments) in expired {
+            removed += segments.len();
+            stream.remove_segments(&segments)?;
+        }
+        Ok(removed)
+    }
+
+    fn streams_with_retention(&self, now: i64) -> Vec<(Arc<Stream>, i64)> {
+        let catalogue = self
+            .catalogue
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let groups = catalogue.groups().values();
+        let limited = groups.filter(|group| group.settings.retention_days.is_some());
+        limited
+            .flat_map(|group| {
+                let keeps_from = group.settings.keeps_from(now);
+                let streams = group.streams.values();
+                streams.map(move |stream| (Arc::clone(stream), keeps_from))
+            })
+            .collect()
+    }
+
+    fn save_catalogue(&self) -> Answer {
+        let catalogue = self
+            .catalogue
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        catalogue.save(&self.root)
     }
 }
 
@@ -282,7 +331,7 @@ impl Batch {
     fn plan(&mut self, catalogue: &Catalogue, work: &Work, now: i64) -> Planned {
         match work {
             Work::Fold => Planned::Later,
-            Work::CreateGroup { group } => {
+            Work::CreateGroup { group, settings } => {
                 if self.is_touched(group, None) {
                     return Planned::Later;
                 }
@@ -294,7 +343,20 @@ impl Batch {
                     group_id: self.new_id(),
                     name: group.clone(),
                     at: now,
+                    settings: settings.clone(),
                 })
+            }
+            Work::SetGroup { group, settings } => {
+                if self.is_touched(group, None) {
+                    return Planned::Later;
+                }
+                match catalogue.group(group) {
+                    Some(found) => Planned::Entry(Entry::SetGroup {
+                        group_id: found.id,
+                        settings: settings.clone(),
+                    }),
+                    None => Planned::Refused(LogStoreError::GroupNotFound),
+                }
             }
             Work::DeleteGroup { group } => {
                 // Whatever the batch does inside the group comes first.
@@ -356,7 +418,7 @@ impl Batch {
         catalogue: &Catalogue,
         group: &str,
         stream: &str,
-        entry: impl FnOnce(&mut Self, &crate::stream::Stream) -> Entry,
+        entry: impl FnOnce(&mut Self, &Stream) -> Entry,
     ) -> Planned {
         if self.is_touched(group, Some(stream)) {
             return Planned::Later;

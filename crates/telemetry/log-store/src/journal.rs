@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::codec::{Malformed, Taker, put_frame, put_i64, put_text, put_u32, put_u64, take_frame};
 use crate::error::LogStoreError;
+use crate::settings::GroupSettings;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -17,6 +18,11 @@ pub(crate) enum Entry {
         group_id: u64,
         name: String,
         at: i64,
+        settings: GroupSettings,
+    },
+    SetGroup {
+        group_id: u64,
+        settings: GroupSettings,
     },
     DeleteGroup {
         group_id: u64,
@@ -43,11 +49,22 @@ impl Entry {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
-            Self::CreateGroup { group_id, name, at } => {
-                bytes.push(1);
+            Self::CreateGroup {
+                group_id,
+                name,
+                at,
+                settings,
+            } => {
+                bytes.push(6);
                 put_u64(&mut bytes, *group_id);
                 put_i64(&mut bytes, *at);
                 put_text(&mut bytes, name);
+                settings.put(&mut bytes);
+            }
+            Self::SetGroup { group_id, settings } => {
+                bytes.push(7);
+                put_u64(&mut bytes, *group_id);
+                settings.put(&mut bytes);
             }
             Self::DeleteGroup { group_id } => {
                 bytes.push(2);
@@ -92,10 +109,12 @@ impl Entry {
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut taker = Taker(bytes);
         let entry = match taker.u8()? {
+            // As it was before groups had settings.
             1 => Self::CreateGroup {
                 group_id: taker.u64()?,
                 at: taker.i64()?,
                 name: taker.text()?.to_owned(),
+                settings: GroupSettings::default(),
             },
             2 => Self::DeleteGroup {
                 group_id: taker.u64()?,
@@ -119,6 +138,16 @@ impl Entry {
                         .map(|_| Ok((taker.i64()?, taker.shared_text()?)))
                         .collect::<Result<_, Malformed>>()?
                 },
+            },
+            6 => Self::CreateGroup {
+                group_id: taker.u64()?,
+                at: taker.i64()?,
+                name: taker.text()?.to_owned(),
+                settings: GroupSettings::take(&mut taker)?,
+            },
+            7 => Self::SetGroup {
+                group_id: taker.u64()?,
+                settings: GroupSettings::take(&mut taker)?,
             },
             _ => return Err(Malformed),
         };

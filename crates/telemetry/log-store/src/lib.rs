@@ -17,13 +17,17 @@ mod commit;
 mod error;
 mod journal;
 mod read;
+mod scan;
 mod search;
 mod segment;
+mod settings;
 mod store;
 mod stream;
 
 pub use error::LogStoreError;
 pub use read::{Cursor, Direction, ReadRequest};
-pub use search::{SearchCursor, SearchPage, SearchRequest, StreamSelection};
+pub use scan::{Scan, ScanRequest, Scanned};
+pub use search::{Matcher, SearchCursor, SearchPage, SearchRequest, StreamSelection};
+pub use settings::GroupSettings;
 pub use store::{GroupInfo, LogStore, NewEvent, StreamInfo};
 pub use stream::Event;

@@ -23,6 +23,7 @@ pub(crate) struct Position {
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     pub path: PathBuf,
+    pub segment: u64,
     pub offset: u64,
     pub compressed_bytes: u32,
     pub raw_bytes: u32,
@@ -125,7 +126,7 @@ pub(crate) fn blocks(directory: &Path, end: Position) -> Result<Vec<Block>, LogS
         };
         let mut offset = 0;
         while offset < length {
-            let block = read_header(&file, &path, offset)?;
+            let block = read_header(&file, &path, segment, offset)?;
             offset += HEADER_BYTES as u64 + u64::from(block.compressed_bytes);
             blocks.push(block);
         }
@@ -136,6 +137,16 @@ pub(crate) fn blocks(directory: &Path, end: Position) -> Result<Vec<Block>, LogS
 impl Block {
     /// `None` when the segment has gone meanwhile.
     pub fn read(&self) -> Result<Option<Vec<Event>>, LogStoreError> {
+        let Some(raw) = self.read_raw()? else {
+            return Ok(None);
+        };
+        let mut events = Vec::with_capacity(self.count as usize);
+        self.for_each(&raw, |event| events.push(event.to_event()))?;
+        Ok(Some(events))
+    }
+
+    /// The content for [`Block::for_each`]; `None` when the segment has gone meanwhile.
+    pub fn read_raw(&self) -> Result<Option<Vec<u8>>, LogStoreError> {
         let file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(LogStoreError::file(&self.path))?,
@@ -143,28 +154,61 @@ impl Block {
         let mut compressed = vec![0; self.compressed_bytes as usize];
         file.read_exact_at(&mut compressed, self.offset + HEADER_BYTES as u64)
             .map_err(LogStoreError::file(&self.path))?;
-        let damaged = |reason: &str| {
-            let reason = format!("the block at byte {}: {reason}", self.offset);
-            LogStoreError::damaged(&self.path, reason)
-        };
         if checksum(&compressed) != self.checksum {
-            return Err(damaged("its checksum does not fit"));
+            return Err(self.damaged("its checksum does not fit"));
         }
-        let raw = zstd::bulk::decompress(&compressed, self.raw_bytes as usize)
-            .map_err(|error| damaged(&error.to_string()))?;
-        let mut taker = Taker(&raw);
-        (0..u64::from(self.count))
-            .map(|index| {
-                Ok(Event {
+        zstd::bulk::decompress(&compressed, self.raw_bytes as usize)
+            .map(Some)
+            .map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    /// Events in order of arrival.
+    pub fn for_each<'a>(
+        &self,
+        raw: &'a [u8],
+        mut visit: impl FnMut(EventRef<'a>),
+    ) -> Result<(), LogStoreError> {
+        let mut taker = Taker(raw);
+        for index in 0..u64::from(self.count) {
+            let mut take = || {
+                Ok(EventRef {
                     timestamp: taker.i64()?,
                     ingestion_time: taker.i64()?,
                     sequence: self.first_sequence + index,
-                    message: taker.shared_text()?,
+                    message: taker.text()?,
                 })
-            })
-            .collect::<Result<Vec<_>, crate::codec::Malformed>>()
-            .map(Some)
-            .map_err(|error| damaged(&error.to_string()))
+            };
+            visit(
+                take()
+                    .map_err(|error: crate::codec::Malformed| self.damaged(&error.to_string()))?,
+            );
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, reason: &str) -> LogStoreError {
+        let reason = format!("the block at byte {}: {reason}", self.offset);
+        LogStoreError::damaged(&self.path, reason)
+    }
+}
+
+/// An event where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventRef<'a> {
+    pub timestamp: i64,
+    pub ingestion_time: i64,
+    pub sequence: u64,
+    pub message: &'a str,
+}
+
+impl EventRef<'_> {
+    pub fn to_event(self) -> Event {
+        Event {
+            timestamp: self.timestamp,
+            ingestion_time: self.ingestion_time,
+            sequence: self.sequence,
+            message: self.message.into(),
+        }
     }
 }
 
@@ -190,7 +234,12 @@ fn encode(events: &[Event]) -> io::Result<Vec<u8>> {
     Ok(block)
 }
 
-fn read_header(file: &File, path: &Path, offset: u64) -> Result<Block, LogStoreError> {
+fn read_header(
+    file: &File,
+    path: &Path,
+    segment: u64,
+    offset: u64,
+) -> Result<Block, LogStoreError> {
     let mut header = [0; HEADER_BYTES];
     file.read_exact_at(&mut header, offset)
         .map_err(LogStoreError::file(path))?;
@@ -198,6 +247,7 @@ fn read_header(file: &File, path: &Path, offset: u64) -> Result<Block, LogStoreE
     let mut parse = || {
         Ok(Block {
             path: path.to_owned(),
+            segment,
             offset,
             compressed_bytes: taker.u32()?,
             raw_bytes: taker.u32()?,

@@ -1,6 +1,7 @@
 //! The store as services see it.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -13,7 +14,9 @@ use crate::commit::{Queue, Work};
 use crate::error::LogStoreError;
 use crate::journal::{Entry, Journal};
 use crate::read::{ReadRequest, read};
-use crate::search::{SearchPage, SearchRequest, search};
+use crate::scan::{Scan, ScanRequest, Scanned, scan};
+use crate::search::{Matcher, SearchCursor, SearchPage, SearchRequest, search};
+use crate::settings::GroupSettings;
 use crate::stream::{Event, Stream};
 
 /// Log events by group and stream. Cheap to clone.
@@ -49,6 +52,7 @@ pub struct GroupInfo {
     pub name: String,
     pub created_at: i64,
     pub stored_bytes: u64,
+    pub settings: GroupSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +91,28 @@ impl LogStore {
     }
 
     pub async fn create_group(&self, group: &str) -> Result<(), LogStoreError> {
+        self.create_group_with(group, GroupSettings::default())
+            .await
+    }
+
+    pub async fn create_group_with(
+        &self,
+        group: &str,
+        settings: GroupSettings,
+    ) -> Result<(), LogStoreError> {
         let group = group.to_owned();
-        self.inner.submit(Work::CreateGroup { group }).await
+        let work = Work::CreateGroup { group, settings };
+        self.inner.submit(work).await
+    }
+
+    /// Instead of what was set before.
+    pub async fn set_group(
+        &self,
+        group: &str,
+        settings: GroupSettings,
+    ) -> Result<(), LogStoreError> {
+        let group = group.to_owned();
+        self.inner.submit(Work::SetGroup { group, settings }).await
     }
 
     /// With everything in it.
@@ -136,26 +160,87 @@ impl LogStore {
         &self,
         group: &str,
         stream: &str,
-        request: ReadRequest,
+        mut request: ReadRequest,
     ) -> Result<Vec<Event>, LogStoreError> {
-        let stream = self.stream(group, stream)?;
+        let (stream, keeps_from) = self.stream(group, stream)?;
+        request.start = request.start.max(keeps_from);
         self.blocking(move || read(&stream.view(), &request)).await
     }
 
-    /// Events of many streams of a group that `matches` says yes to, in order of time.
+    /// Events of many streams of a group that `matcher` says yes to, in order of time.
     pub async fn search(
         &self,
         group: &str,
-        request: SearchRequest,
-        matches: impl Fn(&str) -> bool + Send + 'static,
+        mut request: SearchRequest,
+        matcher: impl Matcher,
     ) -> Result<SearchPage, LogStoreError> {
         let streams: Vec<Arc<Stream>> = {
             let catalogue = self.catalogue();
             let group = catalogue.group(group).ok_or(LogStoreError::GroupNotFound)?;
+            request.start = request.start.max(group.settings.keeps_from(self.now()));
             request.streams.select(&group.streams)?
         };
-        self.blocking(move || search(&streams, &request, matches))
+        self.blocking(move || search(&streams, &request, &matcher))
             .await
+    }
+
+    /// Gives every event of a group in a time range to `visit`, in no order, on a thread that may block.
+    pub async fn scan<T: Send + 'static>(
+        &self,
+        group: &str,
+        mut request: ScanRequest,
+        mut state: T,
+        mut visit: impl FnMut(&mut T, Scanned<'_>) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<(Scan, T), LogStoreError> {
+        let streams: Vec<Arc<Stream>> = {
+            let catalogue = self.catalogue();
+            let group = catalogue.group(group).ok_or(LogStoreError::GroupNotFound)?;
+            request.start = request.start.max(group.settings.keeps_from(self.now()));
+            group.streams.values().cloned().collect()
+        };
+        self.blocking(move || {
+            let scan = scan(&streams, &request, |event| visit(&mut state, event))?;
+            Ok((scan, state))
+        })
+        .await
+    }
+
+    /// The event at this place, with the names of its group and stream.
+    pub async fn event(
+        &self,
+        place: SearchCursor,
+    ) -> Result<Option<(String, String, Event)>, LogStoreError> {
+        let found = {
+            let catalogue = self.catalogue();
+            let stream = catalogue.stream(place.stream_id).cloned();
+            stream.and_then(|stream| {
+                let (name, group) = catalogue.group_by_id(stream.group_id)?;
+                let keeps_from = group.settings.keeps_from(self.now());
+                Some((name.to_owned(), stream, keeps_from))
+            })
+        };
+        let Some((group, stream, keeps_from)) = found else {
+            return Ok(None);
+        };
+        let request = ReadRequest {
+            start: place.timestamp.max(keeps_from),
+            end: place.timestamp.saturating_add(1),
+            max_events: usize::MAX,
+            max_bytes: usize::MAX,
+            ..ReadRequest::default()
+        };
+        self.blocking(move || {
+            let events = read(&stream.view(), &request)?.into_iter();
+            let mut same = events.filter(|event| event.sequence == place.sequence);
+            Ok(same.next().map(|it| (group, stream.name.clone(), it)))
+        })
+        .await
+    }
+
+    /// Removes from disk what is older than its group keeps; returns how many files went.
+    pub async fn expire(&self) -> Result<usize, LogStoreError> {
+        let inner = Arc::clone(&self.inner);
+        self.blocking(move || inner.expire()).await
     }
 
     /// Groups whose name begins with `prefix`, in order of name, those after `after`.
@@ -171,8 +256,16 @@ impl LogStore {
                 name: name.clone(),
                 created_at: group.created_at,
                 stored_bytes: group.streams.values().map(|it| it.stored_bytes()).sum(),
+                settings: group.settings.clone(),
             })
             .collect()
+    }
+
+    /// Of one group.
+    pub fn group_settings(&self, group: &str) -> Result<GroupSettings, LogStoreError> {
+        let catalogue = self.catalogue();
+        let group = catalogue.group(group).ok_or(LogStoreError::GroupNotFound)?;
+        Ok(group.settings.clone())
     }
 
     pub fn has_group(&self, group: &str) -> bool {
@@ -205,11 +298,17 @@ impl LogStore {
         catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stream(&self, group: &str, stream: &str) -> Result<Arc<Stream>, LogStoreError> {
+    /// And the earliest time that its group keeps.
+    fn stream(&self, group: &str, stream: &str) -> Result<(Arc<Stream>, i64), LogStoreError> {
         let catalogue = self.catalogue();
         let group = catalogue.group(group).ok_or(LogStoreError::GroupNotFound)?;
         let found = group.streams.get(stream).cloned();
-        found.ok_or(LogStoreError::StreamNotFound)
+        let keeps_from = group.settings.keeps_from(self.now());
+        Ok((found.ok_or(LogStoreError::StreamNotFound)?, keeps_from))
+    }
+
+    fn now(&self) -> i64 {
+        self.inner.clock.now().as_millis()
     }
 
     async fn blocking<T: Send + 'static>(

@@ -155,11 +155,14 @@ impl Stream {
 
     /// Everything into synced segment files.
     pub fn fold(&self) -> Result<(), LogStoreError> {
-        let mut state = self.lock();
+        self.fold_locked(&mut self.lock())
+    }
+
+    fn fold_locked(&self, state: &mut State) -> Result<(), LogStoreError> {
         if state.is_deleted {
             return Ok(());
         }
-        self.flush(&mut state)?;
+        self.flush(state)?;
         if state.is_dirty && state.position.length > 0 {
             segment::sync(&self.directory, state.position.segment)?;
         }
@@ -168,6 +171,49 @@ impl Stream {
             position: state.position,
             sequence: state.next_sequence,
         };
+        Ok(())
+    }
+
+    /// Numbers of the segments that hold nothing from `keeps_from` on, and that nothing is written to any more, as
+    /// soon as the catalogue is saved.
+    pub fn begin_expiry(&self, keeps_from: i64) -> Result<Vec<u64>, LogStoreError> {
+        let mut state = self.lock();
+        if state.is_deleted || state.times.first_event.is_none_or(|it| it >= keeps_from) {
+            return Ok(Vec::new());
+        }
+        let blocks = segment::blocks(&self.directory, state.position)?;
+        let is_kept = |number: u64| {
+            let mut blocks = blocks.iter().filter(|block| block.segment == number);
+            blocks.any(|block| block.last_time >= keeps_from)
+        };
+        if state.position.length > 0 && state.tail.is_empty() && !is_kept(state.position.segment) {
+            self.fold_locked(&mut state)?;
+            state.position = Position {
+                segment: state.position.segment + 1,
+                length: 0,
+            };
+            state.folded.position = state.position;
+        }
+        let end = state.folded.position.segment;
+        let mut segments: Vec<u64> = blocks.iter().map(|block| block.segment).collect();
+        segments.dedup();
+        segments.retain(|number| *number < end && !is_kept(*number));
+        let left = blocks.iter().filter(|it| !segments.contains(&it.segment));
+        let tail = state.tail.iter().map(|event| event.timestamp);
+        state.times.first_event = left.map(|block| block.first_time).chain(tail).min();
+        Ok(segments)
+    }
+
+    pub fn remove_segments(&self, segments: &[u64]) -> Result<(), LogStoreError> {
+        for number in segments {
+            let path = segment::segment_path(&self.directory, *number);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(LogStoreError::file(&path)(error));
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 

@@ -1,16 +1,23 @@
 use log_filter::{FilterPattern, FilterPatternError};
 
 fn matches(pattern: &str, message: &str) -> bool {
-    let pattern = FilterPattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+    let pattern =
+        FilterPattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
     pattern.matches(message)
 }
 
 fn all(pattern: &str, yes: &[&str], no: &[&str]) {
     for message in yes {
-        assert!(matches(pattern, message), "{pattern} should match {message}");
+        assert!(
+            matches(pattern, message),
+            "{pattern} should match {message}"
+        );
     }
     for message in no {
-        assert!(!matches(pattern, message), "{pattern} should not match {message}");
+        assert!(
+            !matches(pattern, message),
+            "{pattern} should not match {message}"
+        );
     }
 }
 
@@ -39,8 +46,16 @@ fn terms() {
 
 #[test]
 fn regular_expressions_among_terms() {
-    all("%AUTHORIZED%", &["[ERROR 401] UNAUTHORIZED REQUEST"], &["x"]);
-    all(r"%\d{3} ms$%", &["took 123 ms"], &["took 12 ms", "123 ms x"]);
+    all(
+        "%AUTHORIZED%",
+        &["[ERROR 401] UNAUTHORIZED REQUEST"],
+        &["x"],
+    );
+    all(
+        r"%\d{3} ms$%",
+        &["took 123 ms"],
+        &["took 12 ms", "123 ms x"],
+    );
     all("?%^a% ?%z$%", &["abc", "xyz"], &["bza"]);
     all("x -%[0-9]%", &["x y"], &["x 1"]);
     assert_eq!(refused("%a!%"), FilterPatternError::RegexCharacter('!'));
@@ -55,9 +70,27 @@ fn what_is_no_pattern_is_refused() {
     assert_eq!(refused("a:b"), FilterPatternError::Characters("a:b".into()));
     assert_eq!(refused("\"open"), FilterPatternError::Quotes(1));
     for pattern in [
-        "{", "{}", "{ $.a }", "{ $.a = }", "{ a = 1 }", "{ $.a = 1 && }", "{ ($.a = 1 }", "{ $.a = 1 } x", "{ $ = 1 }",
-        "{ $.a IS x }", "{ $.a NOT x }", "{ $.a[x] = 1 }", "{ $.a = 1 | $.b = 2 }", "[a", "[a b]", "[a = ]", "[a, ] x",
-        "[..., a, ...]", "[a = 1 && b = 2]", "[(a]", "{ $.a = %x% || $.b = %y% || $.c = %z% }",
+        "{",
+        "{}",
+        "{ $.a }",
+        "{ $.a = }",
+        "{ a = 1 }",
+        "{ $.a = 1 && }",
+        "{ ($.a = 1 }",
+        "{ $.a = 1 } x",
+        "{ $ = 1 }",
+        "{ $.a IS x }",
+        "{ $.a NOT x }",
+        "{ $.a[x] = 1 }",
+        "{ $.a = 1 | $.b = 2 }",
+        "[a",
+        "[a b]",
+        "[a = ]",
+        "[a, ] x",
+        "[..., a, ...]",
+        "[a = 1 && b = 2]",
+        "[(a]",
+        "{ $.a = %x% || $.b = %y% || $.c = %z% }",
     ] {
         let error = refused(pattern).to_string();
         assert!(error.starts_with("Invalid filter pattern"), "{error}");
@@ -120,10 +153,15 @@ fn json_by_the_guide() {
     ] {
         assert!(!holds(pattern), "{pattern}");
     }
-    all("{ $.a = 1 }", &[r#"{"a":1}"#], &["a 1", "{", "", r#"{"a":2}"#, "1"]);
+    all(
+        "{ $.a = 1 }",
+        &[r#"{"a":1}"#],
+        &["a 1", "{", "", r#"{"a":2}"#, "1"],
+    );
 }
 
-const LINE: &str = r#"127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534"#;
+const LINE: &str =
+    r#"127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534"#;
 
 #[test]
 fn space_delimited_by_the_guide() {
@@ -153,8 +191,16 @@ fn space_delimited_by_the_guide() {
     ] {
         assert!(!holds(pattern), "{pattern}");
     }
-    all("[w1 = ERROR || w1 = %WARN%, w2]", &["ERROR x", "XWARN y"], &["INFO x", "ERROR"]);
-    all("[w1 != ERROR && w1 != WARN, w2]", &["INFO x"], &["ERROR x", "WARN x"]);
+    all(
+        "[w1 = ERROR || w1 = %WARN%, w2]",
+        &["ERROR x", "XWARN y"],
+        &["INFO x", "ERROR"],
+    );
+    all(
+        "[w1 != ERROR && w1 != WARN, w2]",
+        &["INFO x"],
+        &["ERROR x", "WARN x"],
+    );
 }
 
 #[test]
@@ -162,13 +208,24 @@ fn what_is_extracted() {
     let extract = |pattern: &str, message: &str| {
         let pattern = FilterPattern::parse(pattern).expect("a pattern");
         let values = pattern.extract(message)?.into_iter();
-        Some(values.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("|"))
+        Some(
+            values
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join("|"),
+        )
     };
     assert_eq!(extract("ERROR", "ERROR").as_deref(), Some(""));
     assert_eq!(extract("ERROR", "x"), None);
-    let json = extract("{ $.latency > 1 || $.none = 1 || $.arrayKey[*] = x }", TRAIL);
+    let json = extract(
+        "{ $.latency > 1 || $.none = 1 || $.arrayKey[*] = x }",
+        TRAIL,
+    );
     assert_eq!(json.as_deref(), Some("$.arrayKey[*]=value|$.latency=150.5"));
     let fields = extract("[ip, ..., status = 4*, bytes]", LINE).expect("matches");
     assert!(fields.contains("$ip=127.0.0.1|$status=404"), "{fields}");
-    assert!(fields.contains("$2=-|$3=frank|$4=10/Oct/2000:13:25:15 -0700|$5=GET /index.html HTTP/1.0"), "{fields}");
+    assert!(
+        fields.contains("$2=-|$3=frank|$4=10/Oct/2000:13:25:15 -0700|$5=GET /index.html HTTP/1.0"),
+        "{fields}"
+    );
 }

@@ -66,7 +66,9 @@ impl Handle<FilterLogEvents> for Logs {
         };
         let page = self
             .store
-            .search(&group.key, request, move |message| pattern.matches(message))
+            .search(&group.key, request, move |message: &str| {
+                pattern.matches(message)
+            })
             .await
             .map_err(store_error)?;
         let events = page.events.into_iter();

@@ -3,3 +3,5 @@
 mod crash;
 mod model;
 mod reading;
+mod retention;
+mod searching;

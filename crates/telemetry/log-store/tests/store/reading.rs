@@ -156,7 +156,7 @@ async fn a_search_merges_streams_by_time() {
             .expect("written");
     }
     let whole = store
-        .search("g", everything(), |_| true)
+        .search("g", everything(), |_: &str| true)
         .await
         .expect("found");
     let times: Vec<_> = whole.events.iter().map(|(_, _, it)| it.timestamp).collect();
@@ -170,7 +170,7 @@ async fn a_search_merges_streams_by_time() {
         };
         let mut found = Vec::new();
         loop {
-            let page = store.search("g", request.clone(), |_| true).await;
+            let page = store.search("g", request.clone(), |_: &str| true).await;
             let page = page.expect("found");
             assert!(page.events.len() <= max_events);
             found.extend(page.events);
@@ -188,7 +188,7 @@ async fn a_search_merges_streams_by_time() {
         ..everything()
     };
     let page = store
-        .search("g", request, |message| message != "at 6")
+        .search("g", request, |message: &str| message != "at 6")
         .await;
     let page = page.expect("found");
     let names: Vec<_> = page.events.iter().map(|(name, ..)| name.as_ref()).collect();
@@ -197,7 +197,7 @@ async fn a_search_merges_streams_by_time() {
         streams: StreamSelection::Named(vec!["nope".to_owned()]),
         ..everything()
     };
-    let refused = store.search("g", unknown, |_| true).await;
+    let refused = store.search("g", unknown, |_: &str| true).await;
     assert_eq!(refused, Err(LogStoreError::StreamNotFound));
 }
 
