@@ -11,6 +11,10 @@ fn modelled(schema: &'static Schema, message: String) -> Error {
     Error::modelled(schema.name, traits, message)
 }
 
+pub fn access_denied_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::ACCESS_DENIED_EXCEPTION, message.into())
+}
+
 pub fn data_already_accepted_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::DATA_ALREADY_ACCEPTED_EXCEPTION, message.into())
 }
@@ -20,6 +24,10 @@ pub fn data_already_accepted_exception_with(
     details: types::DataAlreadyAcceptedException,
 ) -> Error {
     data_already_accepted_exception(message).with_details(details)
+}
+
+pub fn invalid_operation_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::INVALID_OPERATION_EXCEPTION, message.into())
 }
 
 pub fn invalid_parameter_exception(message: impl Into<String>) -> Error {
@@ -55,6 +63,17 @@ pub fn resource_not_found_exception(message: impl Into<String>) -> Error {
 
 pub fn service_unavailable_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVICE_UNAVAILABLE_EXCEPTION, message.into())
+}
+
+pub fn too_many_tags_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::TOO_MANY_TAGS_EXCEPTION, message.into())
+}
+
+pub fn too_many_tags_exception_with(
+    message: impl Into<String>,
+    details: types::TooManyTagsException,
+) -> Error {
+    too_many_tags_exception(message).with_details(details)
 }
 
 pub fn unrecognized_client_exception(message: impl Into<String>) -> Error {

@@ -417,10 +417,15 @@ pub(crate) static DELETE_LOOKUP_TABLE: OperationSchema = OperationSchema {
 
 pub(crate) static DELETE_METRIC_FILTER: OperationSchema = OperationSchema {
     name: "DeleteMetricFilter",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::DELETE_METRIC_FILTER_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::OPERATION_ABORTED_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -428,6 +433,15 @@ pub(crate) static DELETE_METRIC_FILTER: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DeleteMetricFilter;
+
+impl Operation for DeleteMetricFilter {
+    type Input = types::DeleteMetricFilterRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &DELETE_METRIC_FILTER;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DELETE_QUERY_DEFINITION: OperationSchema = OperationSchema {
     name: "DeleteQueryDefinition",
@@ -459,10 +473,15 @@ pub(crate) static DELETE_RESOURCE_POLICY: OperationSchema = OperationSchema {
 
 pub(crate) static DELETE_RETENTION_POLICY: OperationSchema = OperationSchema {
     name: "DeleteRetentionPolicy",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::DELETE_RETENTION_POLICY_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::OPERATION_ABORTED_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -470,6 +489,15 @@ pub(crate) static DELETE_RETENTION_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DeleteRetentionPolicy;
+
+impl Operation for DeleteRetentionPolicy {
+    type Input = types::DeleteRetentionPolicyRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &DELETE_RETENTION_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DELETE_SCHEDULED_QUERY: OperationSchema = OperationSchema {
     name: "DeleteScheduledQuery",
@@ -750,10 +778,14 @@ pub(crate) static DESCRIBE_LOOKUP_TABLES: OperationSchema = OperationSchema {
 
 pub(crate) static DESCRIBE_METRIC_FILTERS: OperationSchema = OperationSchema {
     name: "DescribeMetricFilters",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DESCRIBE_METRIC_FILTERS_REQUEST,
+    output: &schemas::DESCRIBE_METRIC_FILTERS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -761,6 +793,15 @@ pub(crate) static DESCRIBE_METRIC_FILTERS: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DescribeMetricFilters;
+
+impl Operation for DescribeMetricFilters {
+    type Input = types::DescribeMetricFiltersRequest;
+    type Output = types::DescribeMetricFiltersResponse;
+    const SCHEMA: &'static OperationSchema = &DESCRIBE_METRIC_FILTERS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DESCRIBE_QUERIES: OperationSchema = OperationSchema {
     name: "DescribeQueries",
@@ -1197,10 +1238,13 @@ pub(crate) static LIST_LOG_ANOMALY_DETECTORS: OperationSchema = OperationSchema 
 
 pub(crate) static LIST_LOG_GROUPS: OperationSchema = OperationSchema {
     name: "ListLogGroups",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::LIST_LOG_GROUPS_REQUEST,
+    output: &schemas::LIST_LOG_GROUPS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1208,6 +1252,15 @@ pub(crate) static LIST_LOG_GROUPS: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct ListLogGroups;
+
+impl Operation for ListLogGroups {
+    type Input = types::ListLogGroupsRequest;
+    type Output = types::ListLogGroupsResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_LOG_GROUPS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static LIST_LOG_GROUPS_FOR_QUERY: OperationSchema = OperationSchema {
     name: "ListLogGroupsForQuery",
@@ -1267,10 +1320,14 @@ pub(crate) static LIST_SYSLOG_CONFIGURATIONS: OperationSchema = OperationSchema 
 
 pub(crate) static LIST_TAGS_FOR_RESOURCE: OperationSchema = OperationSchema {
     name: "ListTagsForResource",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::LIST_TAGS_FOR_RESOURCE_REQUEST,
+    output: &schemas::LIST_TAGS_FOR_RESOURCE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1279,12 +1336,24 @@ pub(crate) static LIST_TAGS_FOR_RESOURCE: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct ListTagsForResource;
+
+impl Operation for ListTagsForResource {
+    type Input = types::ListTagsForResourceRequest;
+    type Output = types::ListTagsForResourceResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_TAGS_FOR_RESOURCE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static LIST_TAGS_LOG_GROUP: OperationSchema = OperationSchema {
     name: "ListTagsLogGroup",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::LIST_TAGS_LOG_GROUP_REQUEST,
+    output: &schemas::LIST_TAGS_LOG_GROUP_RESPONSE,
+    errors: &[
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1292,6 +1361,15 @@ pub(crate) static LIST_TAGS_LOG_GROUP: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: true,
 };
+
+pub struct ListTagsLogGroup;
+
+impl Operation for ListTagsLogGroup {
+    type Input = types::ListTagsLogGroupRequest;
+    type Output = types::ListTagsLogGroupResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_TAGS_LOG_GROUP;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_ACCOUNT_POLICY: OperationSchema = OperationSchema {
     name: "PutAccountPolicy",
@@ -1465,10 +1543,17 @@ impl Operation for PutLogEvents {
 
 pub(crate) static PUT_LOG_GROUP_DELETION_PROTECTION: OperationSchema = OperationSchema {
     name: "PutLogGroupDeletionProtection",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::PUT_LOG_GROUP_DELETION_PROTECTION_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::OPERATION_ABORTED_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+        &schemas::INVALID_OPERATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1477,12 +1562,28 @@ pub(crate) static PUT_LOG_GROUP_DELETION_PROTECTION: OperationSchema = Operation
     deprecated: false,
 };
 
+pub struct PutLogGroupDeletionProtection;
+
+impl Operation for PutLogGroupDeletionProtection {
+    type Input = types::PutLogGroupDeletionProtectionRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &PUT_LOG_GROUP_DELETION_PROTECTION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static PUT_METRIC_FILTER: OperationSchema = OperationSchema {
     name: "PutMetricFilter",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::PUT_METRIC_FILTER_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::OPERATION_ABORTED_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+        &schemas::INVALID_OPERATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1490,6 +1591,15 @@ pub(crate) static PUT_METRIC_FILTER: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutMetricFilter;
+
+impl Operation for PutMetricFilter {
+    type Input = types::PutMetricFilterRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &PUT_METRIC_FILTER;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_QUERY_DEFINITION: OperationSchema = OperationSchema {
     name: "PutQueryDefinition",
@@ -1521,10 +1631,15 @@ pub(crate) static PUT_RESOURCE_POLICY: OperationSchema = OperationSchema {
 
 pub(crate) static PUT_RETENTION_POLICY: OperationSchema = OperationSchema {
     name: "PutRetentionPolicy",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::PUT_RETENTION_POLICY_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::OPERATION_ABORTED_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1532,6 +1647,15 @@ pub(crate) static PUT_RETENTION_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutRetentionPolicy;
+
+impl Operation for PutRetentionPolicy {
+    type Input = types::PutRetentionPolicyRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &PUT_RETENTION_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_STORAGE_TIER_POLICY: OperationSchema = OperationSchema {
     name: "PutStorageTierPolicy",
@@ -1633,10 +1757,13 @@ pub(crate) static STOP_QUERY: OperationSchema = OperationSchema {
 
 pub(crate) static TAG_LOG_GROUP: OperationSchema = OperationSchema {
     name: "TagLogGroup",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::TAG_LOG_GROUP_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1645,12 +1772,26 @@ pub(crate) static TAG_LOG_GROUP: OperationSchema = OperationSchema {
     deprecated: true,
 };
 
+pub struct TagLogGroup;
+
+impl Operation for TagLogGroup {
+    type Input = types::TagLogGroupRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &TAG_LOG_GROUP;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static TAG_RESOURCE: OperationSchema = OperationSchema {
     name: "TagResource",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::TAG_RESOURCE_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+        &schemas::TOO_MANY_TAGS_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1659,12 +1800,24 @@ pub(crate) static TAG_RESOURCE: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct TagResource;
+
+impl Operation for TagResource {
+    type Input = types::TagResourceRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &TAG_RESOURCE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static TEST_METRIC_FILTER: OperationSchema = OperationSchema {
     name: "TestMetricFilter",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::TEST_METRIC_FILTER_REQUEST,
+    output: &schemas::TEST_METRIC_FILTER_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1672,6 +1825,15 @@ pub(crate) static TEST_METRIC_FILTER: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct TestMetricFilter;
+
+impl Operation for TestMetricFilter {
+    type Input = types::TestMetricFilterRequest;
+    type Output = types::TestMetricFilterResponse;
+    const SCHEMA: &'static OperationSchema = &TEST_METRIC_FILTER;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static TEST_TRANSFORMER: OperationSchema = OperationSchema {
     name: "TestTransformer",
@@ -1689,10 +1851,10 @@ pub(crate) static TEST_TRANSFORMER: OperationSchema = OperationSchema {
 
 pub(crate) static UNTAG_LOG_GROUP: OperationSchema = OperationSchema {
     name: "UntagLogGroup",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::UNTAG_LOG_GROUP_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[&schemas::RESOURCE_NOT_FOUND_EXCEPTION],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1701,12 +1863,25 @@ pub(crate) static UNTAG_LOG_GROUP: OperationSchema = OperationSchema {
     deprecated: true,
 };
 
+pub struct UntagLogGroup;
+
+impl Operation for UntagLogGroup {
+    type Input = types::UntagLogGroupRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &UNTAG_LOG_GROUP;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static UNTAG_RESOURCE: OperationSchema = OperationSchema {
     name: "UntagResource",
-    typed: false,
-    input: &prelude::UNIT,
+    typed: true,
+    input: &schemas::UNTAG_RESOURCE_REQUEST,
     output: &prelude::UNIT,
-    errors: &[],
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1714,6 +1889,15 @@ pub(crate) static UNTAG_RESOURCE: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct UntagResource;
+
+impl Operation for UntagResource {
+    type Input = types::UntagResourceRequest;
+    type Output = wire::Unit;
+    const SCHEMA: &'static OperationSchema = &UNTAG_RESOURCE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static UPDATE_ANOMALY: OperationSchema = OperationSchema {
     name: "UpdateAnomaly",

@@ -4,6 +4,21 @@
 
 use wire::{ErrorTraits, Fault, Kind, Member, Schema, Traits, prelude};
 
+pub static ACCESS_DENIED_EXCEPTION: Schema = Schema {
+    name: "AccessDeniedException",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "AccessDeniedException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static ACCOUNT_ID: Schema = Schema {
     name: "AccountId",
     kind: Kind::String,
@@ -27,6 +42,18 @@ pub static ACCOUNT_IDS: Schema = Schema {
     traits: &Traits {
         min: Some(0.0),
         max: Some(20.0),
+        ..Traits::NONE
+    },
+};
+
+pub static AMAZON_RESOURCE_NAME: Schema = Schema {
+    name: "AmazonResourceName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(1011.0),
+        pattern: Some("[\\w+=/:,.@-]*"),
         ..Traits::NONE
     },
 };
@@ -120,6 +147,42 @@ pub static DATA_PROTECTION_STATUS: Schema = Schema {
     },
 };
 
+pub static DATA_SOURCE_FILTER: Schema = Schema {
+    name: "DataSourceFilter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "name",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "type",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DATA_SOURCE_FILTERS: Schema = Schema {
+    name: "DataSourceFilters",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &DATA_SOURCE_FILTER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(5.0),
+        ..Traits::NONE
+    },
+};
+
 pub static DELETE_LOG_GROUP_REQUEST: Schema = Schema {
     name: "DeleteLogGroupRequest",
     kind: Kind::Structure,
@@ -155,6 +218,44 @@ pub static DELETE_LOG_STREAM_REQUEST: Schema = Schema {
             },
         },
     ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_METRIC_FILTER_REQUEST: Schema = Schema {
+    name: "DeleteMetricFilterRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filterName",
+            target: &FILTER_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_RETENTION_POLICY_REQUEST: Schema = Schema {
+    name: "DeleteRetentionPolicyRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "logGroupName",
+        target: &LOG_GROUP_NAME,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
     traits: &Traits::NONE,
 };
 
@@ -311,6 +412,111 @@ pub static DESCRIBE_LOG_STREAMS_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static DESCRIBE_METRIC_FILTERS_REQUEST: Schema = Schema {
+    name: "DescribeMetricFiltersRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filterNamePrefix",
+            target: &FILTER_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "limit",
+            target: &DESCRIBE_LIMIT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "metricName",
+            target: &METRIC_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "metricNamespace",
+            target: &METRIC_NAMESPACE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_METRIC_FILTERS_RESPONSE: Schema = Schema {
+    name: "DescribeMetricFiltersResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "metricFilters",
+            target: &METRIC_FILTERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DIMENSIONS: Schema = Schema {
+    name: "Dimensions",
+    kind: Kind::Map,
+    members: &[
+        Member {
+            name: "key",
+            target: &DIMENSIONS_KEY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &DIMENSIONS_VALUE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DIMENSIONS_KEY: Schema = Schema {
+    name: "DimensionsKey",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(255.0),
+        ..Traits::NONE
+    },
+};
+
+pub static DIMENSIONS_VALUE: Schema = Schema {
+    name: "DimensionsValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(255.0),
+        ..Traits::NONE
+    },
+};
+
+pub static EMIT_SYSTEM_FIELDS: Schema = Schema {
+    name: "EmitSystemFields",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static ENTITY: Schema = Schema {
     name: "Entity",
     kind: Kind::Structure,
@@ -456,6 +662,62 @@ pub static EVENTS_LIMIT: Schema = Schema {
     },
 };
 
+pub static EXTRACTED_VALUES: Schema = Schema {
+    name: "ExtractedValues",
+    kind: Kind::Map,
+    members: &[
+        Member {
+            name: "key",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static FIELD_INDEX_NAME: Schema = Schema {
+    name: "FieldIndexName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(512.0),
+        pattern: Some("[\\.\\-_/#A-Za-z0-9]+"),
+        ..Traits::NONE
+    },
+};
+
+pub static FIELD_INDEX_NAMES: Schema = Schema {
+    name: "FieldIndexNames",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &FIELD_INDEX_NAME,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(20.0),
+        ..Traits::NONE
+    },
+};
+
+pub static FIELD_SELECTION_CRITERIA: Schema = Schema {
+    name: "FieldSelectionCriteria",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(2000.0),
+        ..Traits::NONE
+    },
+};
+
 pub static FILTER_LOG_EVENTS_REQUEST: Schema = Schema {
     name: "FilterLogEventsRequest",
     kind: Kind::Structure,
@@ -545,6 +807,18 @@ pub static FILTER_LOG_EVENTS_RESPONSE: Schema = Schema {
         },
     ],
     traits: &Traits::NONE,
+};
+
+pub static FILTER_NAME: Schema = Schema {
+    name: "FilterName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(512.0),
+        pattern: Some("[^:*]*"),
+        ..Traits::NONE
+    },
 };
 
 pub static FILTER_PATTERN: Schema = Schema {
@@ -756,6 +1030,21 @@ pub static INPUT_LOG_STREAM_NAMES: Schema = Schema {
     },
 };
 
+pub static INVALID_OPERATION_EXCEPTION: Schema = Schema {
+    name: "InvalidOperationException",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "InvalidOperationException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
     name: "InvalidParameterException",
     kind: Kind::Structure,
@@ -813,6 +1102,138 @@ pub static LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static LIST_LIMIT: Schema = Schema {
+    name: "ListLimit",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(1000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static LIST_LOG_GROUPS_REQUEST: Schema = Schema {
+    name: "ListLogGroupsRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "accountIdentifiers",
+            target: &ACCOUNT_IDS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "dataSources",
+            target: &DATA_SOURCE_FILTERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fieldIndexNames",
+            target: &FIELD_INDEX_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "includeLinkedAccounts",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "limit",
+            target: &LIST_LIMIT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupClass",
+            target: &LOG_GROUP_CLASS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupNamePattern",
+            target: &LOG_GROUP_NAME_REGEX_PATTERN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupTags",
+            target: &TAG_FILTERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_LOG_GROUPS_RESPONSE: Schema = Schema {
+    name: "ListLogGroupsResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroups",
+            target: &LOG_GROUP_SUMMARIES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TAGS_FOR_RESOURCE_REQUEST: Schema = Schema {
+    name: "ListTagsForResourceRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "resourceArn",
+        target: &AMAZON_RESOURCE_NAME,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TAGS_FOR_RESOURCE_RESPONSE: Schema = Schema {
+    name: "ListTagsForResourceResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "tags",
+        target: &TAGS,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TAGS_LOG_GROUP_REQUEST: Schema = Schema {
+    name: "ListTagsLogGroupRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "logGroupName",
+        target: &LOG_GROUP_NAME,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TAGS_LOG_GROUP_RESPONSE: Schema = Schema {
+    name: "ListTagsLogGroupResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "tags",
+        target: &TAGS,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static LOG_GROUP: Schema = Schema {
@@ -939,6 +1360,54 @@ pub static LOG_GROUP_NAME_PATTERN: Schema = Schema {
     },
 };
 
+pub static LOG_GROUP_NAME_REGEX_PATTERN: Schema = Schema {
+    name: "LogGroupNameRegexPattern",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(3.0),
+        max: Some(129.0),
+        pattern: Some(
+            "(\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24})(\\|\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24}){0,4}",
+        ),
+        ..Traits::NONE
+    },
+};
+
+pub static LOG_GROUP_SUMMARIES: Schema = Schema {
+    name: "LogGroupSummaries",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LOG_GROUP_SUMMARY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LOG_GROUP_SUMMARY: Schema = Schema {
+    name: "LogGroupSummary",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroupArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupClass",
+            target: &LOG_GROUP_CLASS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static LOG_GROUPS: Schema = Schema {
     name: "LogGroups",
     kind: Kind::List,
@@ -1019,6 +1488,193 @@ pub static LOG_STREAMS: Schema = Schema {
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
+};
+
+pub static METRIC_FILTER: Schema = Schema {
+    name: "MetricFilter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "applyOnTransformedLogs",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "creationTime",
+            target: &TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "emitSystemFieldDimensions",
+            target: &EMIT_SYSTEM_FIELDS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fieldSelectionCriteria",
+            target: &FIELD_SELECTION_CRITERIA,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "filterName",
+            target: &FILTER_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "filterPattern",
+            target: &FILTER_PATTERN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "metricTransformations",
+            target: &METRIC_TRANSFORMATIONS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static METRIC_FILTER_MATCH_RECORD: Schema = Schema {
+    name: "MetricFilterMatchRecord",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "eventMessage",
+            target: &EVENT_MESSAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "eventNumber",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "extractedValues",
+            target: &EXTRACTED_VALUES,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static METRIC_FILTER_MATCHES: Schema = Schema {
+    name: "MetricFilterMatches",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &METRIC_FILTER_MATCH_RECORD,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static METRIC_FILTERS: Schema = Schema {
+    name: "MetricFilters",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &METRIC_FILTER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static METRIC_NAME: Schema = Schema {
+    name: "MetricName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(255.0),
+        pattern: Some("[^:*$]*"),
+        ..Traits::NONE
+    },
+};
+
+pub static METRIC_NAMESPACE: Schema = Schema {
+    name: "MetricNamespace",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(255.0),
+        pattern: Some("[^:*$]*"),
+        ..Traits::NONE
+    },
+};
+
+pub static METRIC_TRANSFORMATION: Schema = Schema {
+    name: "MetricTransformation",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "defaultValue",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "dimensions",
+            target: &DIMENSIONS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "metricName",
+            target: &METRIC_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "metricNamespace",
+            target: &METRIC_NAMESPACE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "metricValue",
+            target: &METRIC_VALUE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "unit",
+            target: &STANDARD_UNIT,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static METRIC_TRANSFORMATIONS: Schema = Schema {
+    name: "MetricTransformations",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &METRIC_TRANSFORMATION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(1.0),
+        ..Traits::NONE
+    },
+};
+
+pub static METRIC_VALUE: Schema = Schema {
+    name: "MetricValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(100.0),
+        ..Traits::NONE
+    },
 };
 
 pub static NEXT_TOKEN: Schema = Schema {
@@ -1155,6 +1811,109 @@ pub static PUT_LOG_EVENTS_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static PUT_LOG_GROUP_DELETION_PROTECTION_REQUEST: Schema = Schema {
+    name: "PutLogGroupDeletionProtectionRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "deletionProtectionEnabled",
+            target: &prelude::BOOLEAN,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "logGroupIdentifier",
+            target: &LOG_GROUP_IDENTIFIER,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_METRIC_FILTER_REQUEST: Schema = Schema {
+    name: "PutMetricFilterRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "applyOnTransformedLogs",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "emitSystemFieldDimensions",
+            target: &EMIT_SYSTEM_FIELDS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fieldSelectionCriteria",
+            target: &FIELD_SELECTION_CRITERIA,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "filterName",
+            target: &FILTER_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "filterPattern",
+            target: &FILTER_PATTERN,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "metricTransformations",
+            target: &METRIC_TRANSFORMATIONS,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_RETENTION_POLICY_REQUEST: Schema = Schema {
+    name: "PutRetentionPolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "retentionInDays",
+            target: &prelude::INTEGER,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static REJECTED_ENTITY_INFO: Schema = Schema {
     name: "RejectedEntityInfo",
     kind: Kind::Structure,
@@ -1276,12 +2035,125 @@ pub static SERVICE_UNAVAILABLE_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static STANDARD_UNIT: Schema = Schema {
+    name: "StandardUnit",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &[
+            "Seconds",
+            "Microseconds",
+            "Milliseconds",
+            "Bytes",
+            "Kilobytes",
+            "Megabytes",
+            "Gigabytes",
+            "Terabytes",
+            "Bits",
+            "Kilobits",
+            "Megabits",
+            "Gigabits",
+            "Terabits",
+            "Percent",
+            "Count",
+            "Bytes/Second",
+            "Kilobytes/Second",
+            "Megabytes/Second",
+            "Gigabytes/Second",
+            "Terabytes/Second",
+            "Bits/Second",
+            "Kilobits/Second",
+            "Megabits/Second",
+            "Gigabits/Second",
+            "Terabits/Second",
+            "Count/Second",
+            "None",
+        ],
+        ..Traits::NONE
+    },
+};
+
 pub static STORED_BYTES: Schema = Schema {
     name: "StoredBytes",
     kind: Kind::Long,
     members: &[],
     traits: &Traits {
         min: Some(0.0),
+        ..Traits::NONE
+    },
+};
+
+pub static TAG_FILTER: Schema = Schema {
+    name: "TagFilter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "key",
+            target: &TAG_FILTER_KEY,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "values",
+            target: &TAG_FILTER_VALUES,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TAG_FILTER_KEY: Schema = Schema {
+    name: "TagFilterKey",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(128.0),
+        pattern: Some("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"),
+        ..Traits::NONE
+    },
+};
+
+pub static TAG_FILTER_VALUE: Schema = Schema {
+    name: "TagFilterValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(259.0),
+        pattern: Some("^!?\\*?([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)\\*?$"),
+        ..Traits::NONE
+    },
+};
+
+pub static TAG_FILTER_VALUES: Schema = Schema {
+    name: "TagFilterValues",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TAG_FILTER_VALUE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(5.0),
+        ..Traits::NONE
+    },
+};
+
+pub static TAG_FILTERS: Schema = Schema {
+    name: "TagFilters",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TAG_FILTER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(5.0),
         ..Traits::NONE
     },
 };
@@ -1296,6 +2168,83 @@ pub static TAG_KEY: Schema = Schema {
         pattern: Some("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"),
         ..Traits::NONE
     },
+};
+
+pub static TAG_KEY_LIST: Schema = Schema {
+    name: "TagKeyList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TAG_KEY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(50.0),
+        ..Traits::NONE
+    },
+};
+
+pub static TAG_LIST: Schema = Schema {
+    name: "TagList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TAG_KEY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        ..Traits::NONE
+    },
+};
+
+pub static TAG_LOG_GROUP_REQUEST: Schema = Schema {
+    name: "TagLogGroupRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "tags",
+            target: &TAGS,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TAG_RESOURCE_REQUEST: Schema = Schema {
+    name: "TagResourceRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "resourceArn",
+            target: &AMAZON_RESOURCE_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "tags",
+            target: &TAGS,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
 };
 
 pub static TAG_VALUE: Schema = Schema {
@@ -1331,12 +2280,88 @@ pub static TAGS: Schema = Schema {
     },
 };
 
+pub static TEST_EVENT_MESSAGES: Schema = Schema {
+    name: "TestEventMessages",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &EVENT_MESSAGE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(50.0),
+        ..Traits::NONE
+    },
+};
+
+pub static TEST_METRIC_FILTER_REQUEST: Schema = Schema {
+    name: "TestMetricFilterRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filterPattern",
+            target: &FILTER_PATTERN,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "logEventMessages",
+            target: &TEST_EVENT_MESSAGES,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TEST_METRIC_FILTER_RESPONSE: Schema = Schema {
+    name: "TestMetricFilterResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "matches",
+        target: &METRIC_FILTER_MATCHES,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static TIMESTAMP: Schema = Schema {
     name: "Timestamp",
     kind: Kind::Long,
     members: &[],
     traits: &Traits {
         min: Some(0.0),
+        ..Traits::NONE
+    },
+};
+
+pub static TOO_MANY_TAGS_EXCEPTION: Schema = Schema {
+    name: "TooManyTagsException",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "message",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resourceName",
+            target: &AMAZON_RESOURCE_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "TooManyTagsException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
         ..Traits::NONE
     },
 };
@@ -1354,6 +2379,54 @@ pub static UNRECOGNIZED_CLIENT_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static UNTAG_LOG_GROUP_REQUEST: Schema = Schema {
+    name: "UntagLogGroupRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "tags",
+            target: &TAG_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static UNTAG_RESOURCE_REQUEST: Schema = Schema {
+    name: "UntagResourceRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "resourceArn",
+            target: &AMAZON_RESOURCE_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "tagKeys",
+            target: &TAG_KEY_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
 };
 
 pub static VALIDATION_EXCEPTION: Schema = Schema {

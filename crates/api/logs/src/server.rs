@@ -159,11 +159,25 @@ where
         + Handle<operations::CreateLogStream>
         + Handle<operations::DeleteLogGroup>
         + Handle<operations::DeleteLogStream>
+        + Handle<operations::DeleteMetricFilter>
+        + Handle<operations::DeleteRetentionPolicy>
         + Handle<operations::DescribeLogGroups>
         + Handle<operations::DescribeLogStreams>
+        + Handle<operations::DescribeMetricFilters>
         + Handle<operations::FilterLogEvents>
         + Handle<operations::GetLogEvents>
+        + Handle<operations::ListLogGroups>
+        + Handle<operations::ListTagsForResource>
+        + Handle<operations::ListTagsLogGroup>
         + Handle<operations::PutLogEvents>
+        + Handle<operations::PutLogGroupDeletionProtection>
+        + Handle<operations::PutMetricFilter>
+        + Handle<operations::PutRetentionPolicy>
+        + Handle<operations::TagLogGroup>
+        + Handle<operations::TagResource>
+        + Handle<operations::TestMetricFilter>
+        + Handle<operations::UntagLogGroup>
+        + Handle<operations::UntagResource>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -179,11 +193,33 @@ where
             "CreateLogStream" => wire::serve::<operations::CreateLogStream, S>(&self.0, call),
             "DeleteLogGroup" => wire::serve::<operations::DeleteLogGroup, S>(&self.0, call),
             "DeleteLogStream" => wire::serve::<operations::DeleteLogStream, S>(&self.0, call),
+            "DeleteMetricFilter" => wire::serve::<operations::DeleteMetricFilter, S>(&self.0, call),
+            "DeleteRetentionPolicy" => {
+                wire::serve::<operations::DeleteRetentionPolicy, S>(&self.0, call)
+            }
             "DescribeLogGroups" => wire::serve::<operations::DescribeLogGroups, S>(&self.0, call),
             "DescribeLogStreams" => wire::serve::<operations::DescribeLogStreams, S>(&self.0, call),
+            "DescribeMetricFilters" => {
+                wire::serve::<operations::DescribeMetricFilters, S>(&self.0, call)
+            }
             "FilterLogEvents" => wire::serve::<operations::FilterLogEvents, S>(&self.0, call),
             "GetLogEvents" => wire::serve::<operations::GetLogEvents, S>(&self.0, call),
+            "ListLogGroups" => wire::serve::<operations::ListLogGroups, S>(&self.0, call),
+            "ListTagsForResource" => {
+                wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
+            }
+            "ListTagsLogGroup" => wire::serve::<operations::ListTagsLogGroup, S>(&self.0, call),
             "PutLogEvents" => wire::serve::<operations::PutLogEvents, S>(&self.0, call),
+            "PutLogGroupDeletionProtection" => {
+                wire::serve::<operations::PutLogGroupDeletionProtection, S>(&self.0, call)
+            }
+            "PutMetricFilter" => wire::serve::<operations::PutMetricFilter, S>(&self.0, call),
+            "PutRetentionPolicy" => wire::serve::<operations::PutRetentionPolicy, S>(&self.0, call),
+            "TagLogGroup" => wire::serve::<operations::TagLogGroup, S>(&self.0, call),
+            "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
+            "TestMetricFilter" => wire::serve::<operations::TestMetricFilter, S>(&self.0, call),
+            "UntagLogGroup" => wire::serve::<operations::UntagLogGroup, S>(&self.0, call),
+            "UntagResource" => wire::serve::<operations::UntagResource, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

@@ -34,6 +34,14 @@ pub struct DataAlreadyAcceptedException {
 wire::shape!(DataAlreadyAcceptedException, schemas::DATA_ALREADY_ACCEPTED_EXCEPTION, { 0 => expected_sequence_token });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DataSourceFilter {
+    pub name: Option<String>,
+    pub r#type: Option<String>,
+}
+
+wire::shape!(DataSourceFilter, schemas::DATA_SOURCE_FILTER, { 0 => name, 1 => r#type });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DeleteLogGroupRequest {
     pub log_group_name: Option<String>,
 }
@@ -47,6 +55,21 @@ pub struct DeleteLogStreamRequest {
 }
 
 wire::shape!(DeleteLogStreamRequest, schemas::DELETE_LOG_STREAM_REQUEST, { 0 => log_group_name, 1 => log_stream_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteMetricFilterRequest {
+    pub filter_name: Option<String>,
+    pub log_group_name: Option<String>,
+}
+
+wire::shape!(DeleteMetricFilterRequest, schemas::DELETE_METRIC_FILTER_REQUEST, { 0 => filter_name, 1 => log_group_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteRetentionPolicyRequest {
+    pub log_group_name: Option<String>,
+}
+
+wire::shape!(DeleteRetentionPolicyRequest, schemas::DELETE_RETENTION_POLICY_REQUEST, { 0 => log_group_name });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct DescribeLogGroupsRequest {
@@ -90,6 +113,26 @@ pub struct DescribeLogStreamsResponse {
 }
 
 wire::shape!(DescribeLogStreamsResponse, schemas::DESCRIBE_LOG_STREAMS_RESPONSE, { 0 => log_streams, 1 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeMetricFiltersRequest {
+    pub filter_name_prefix: Option<String>,
+    pub limit: Option<i32>,
+    pub log_group_name: Option<String>,
+    pub metric_name: Option<String>,
+    pub metric_namespace: Option<String>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(DescribeMetricFiltersRequest, schemas::DESCRIBE_METRIC_FILTERS_REQUEST, { 0 => filter_name_prefix, 1 => limit, 2 => log_group_name, 3 => metric_name, 4 => metric_namespace, 5 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeMetricFiltersResponse {
+    pub metric_filters: Option<Vec<MetricFilter>>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(DescribeMetricFiltersResponse, schemas::DESCRIBE_METRIC_FILTERS_RESPONSE, { 0 => metric_filters, 1 => next_token });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Entity {
@@ -177,6 +220,57 @@ pub struct InvalidSequenceTokenException {
 wire::shape!(InvalidSequenceTokenException, schemas::INVALID_SEQUENCE_TOKEN_EXCEPTION, { 0 => expected_sequence_token });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ListLogGroupsRequest {
+    pub account_identifiers: Option<Vec<String>>,
+    pub data_sources: Option<Vec<DataSourceFilter>>,
+    pub field_index_names: Option<Vec<String>>,
+    pub include_linked_accounts: Option<bool>,
+    pub limit: Option<i32>,
+    pub log_group_class: Option<LogGroupClass>,
+    pub log_group_name_pattern: Option<String>,
+    pub log_group_tags: Option<Vec<TagFilter>>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(ListLogGroupsRequest, schemas::LIST_LOG_GROUPS_REQUEST, { 0 => account_identifiers, 1 => data_sources, 2 => field_index_names, 3 => include_linked_accounts, 4 => limit, 5 => log_group_class, 6 => log_group_name_pattern, 7 => log_group_tags, 8 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListLogGroupsResponse {
+    pub log_groups: Option<Vec<LogGroupSummary>>,
+    pub next_token: Option<String>,
+}
+
+wire::shape!(ListLogGroupsResponse, schemas::LIST_LOG_GROUPS_RESPONSE, { 0 => log_groups, 1 => next_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTagsForResourceRequest {
+    pub resource_arn: Option<String>,
+}
+
+wire::shape!(ListTagsForResourceRequest, schemas::LIST_TAGS_FOR_RESOURCE_REQUEST, { 0 => resource_arn });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTagsForResourceResponse {
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+wire::shape!(ListTagsForResourceResponse, schemas::LIST_TAGS_FOR_RESOURCE_RESPONSE, { 0 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTagsLogGroupRequest {
+    pub log_group_name: Option<String>,
+}
+
+wire::shape!(ListTagsLogGroupRequest, schemas::LIST_TAGS_LOG_GROUP_REQUEST, { 0 => log_group_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTagsLogGroupResponse {
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+wire::shape!(ListTagsLogGroupResponse, schemas::LIST_TAGS_LOG_GROUP_RESPONSE, { 0 => tags });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct LogGroup {
     pub arn: Option<String>,
     pub bearer_token_authentication_enabled: Option<bool>,
@@ -197,6 +291,15 @@ pub struct LogGroup {
 wire::shape!(LogGroup, schemas::LOG_GROUP, { 0 => arn, 1 => bearer_token_authentication_enabled, 2 => creation_time, 3 => data_protection_status, 4 => deletion_protection_enabled, 5 => inherited_properties, 6 => kms_key_id, 7 => log_group_arn, 8 => log_group_class, 9 => log_group_name, 10 => metric_filter_count, 11 => retention_in_days, 12 => retention_policy_name, 13 => stored_bytes });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct LogGroupSummary {
+    pub log_group_arn: Option<String>,
+    pub log_group_class: Option<LogGroupClass>,
+    pub log_group_name: Option<String>,
+}
+
+wire::shape!(LogGroupSummary, schemas::LOG_GROUP_SUMMARY, { 0 => log_group_arn, 1 => log_group_class, 2 => log_group_name });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct LogStream {
     pub arn: Option<String>,
     pub creation_time: Option<i64>,
@@ -209,6 +312,41 @@ pub struct LogStream {
 }
 
 wire::shape!(LogStream, schemas::LOG_STREAM, { 0 => arn, 1 => creation_time, 2 => first_event_timestamp, 3 => last_event_timestamp, 4 => last_ingestion_time, 5 => log_stream_name, 6 => stored_bytes, 7 => upload_sequence_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct MetricFilter {
+    pub apply_on_transformed_logs: Option<bool>,
+    pub creation_time: Option<i64>,
+    pub emit_system_field_dimensions: Option<Vec<String>>,
+    pub field_selection_criteria: Option<String>,
+    pub filter_name: Option<String>,
+    pub filter_pattern: Option<String>,
+    pub log_group_name: Option<String>,
+    pub metric_transformations: Option<Vec<MetricTransformation>>,
+}
+
+wire::shape!(MetricFilter, schemas::METRIC_FILTER, { 0 => apply_on_transformed_logs, 1 => creation_time, 2 => emit_system_field_dimensions, 3 => field_selection_criteria, 4 => filter_name, 5 => filter_pattern, 6 => log_group_name, 7 => metric_transformations });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct MetricFilterMatchRecord {
+    pub event_message: Option<String>,
+    pub event_number: Option<i64>,
+    pub extracted_values: Option<BTreeMap<String, String>>,
+}
+
+wire::shape!(MetricFilterMatchRecord, schemas::METRIC_FILTER_MATCH_RECORD, { 0 => event_message, 1 => event_number, 2 => extracted_values });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct MetricTransformation {
+    pub default_value: Option<f64>,
+    pub dimensions: Option<BTreeMap<String, String>>,
+    pub metric_name: Option<String>,
+    pub metric_namespace: Option<String>,
+    pub metric_value: Option<String>,
+    pub unit: Option<StandardUnit>,
+}
+
+wire::shape!(MetricTransformation, schemas::METRIC_TRANSFORMATION, { 0 => default_value, 1 => dimensions, 2 => metric_name, 3 => metric_namespace, 4 => metric_value, 5 => unit });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct OutputLogEvent {
@@ -240,6 +378,35 @@ pub struct PutLogEventsResponse {
 wire::shape!(PutLogEventsResponse, schemas::PUT_LOG_EVENTS_RESPONSE, { 0 => next_sequence_token, 1 => rejected_entity_info, 2 => rejected_log_events_info });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct PutLogGroupDeletionProtectionRequest {
+    pub deletion_protection_enabled: Option<bool>,
+    pub log_group_identifier: Option<String>,
+}
+
+wire::shape!(PutLogGroupDeletionProtectionRequest, schemas::PUT_LOG_GROUP_DELETION_PROTECTION_REQUEST, { 0 => deletion_protection_enabled, 1 => log_group_identifier });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutMetricFilterRequest {
+    pub apply_on_transformed_logs: Option<bool>,
+    pub emit_system_field_dimensions: Option<Vec<String>>,
+    pub field_selection_criteria: Option<String>,
+    pub filter_name: Option<String>,
+    pub filter_pattern: Option<String>,
+    pub log_group_name: Option<String>,
+    pub metric_transformations: Option<Vec<MetricTransformation>>,
+}
+
+wire::shape!(PutMetricFilterRequest, schemas::PUT_METRIC_FILTER_REQUEST, { 0 => apply_on_transformed_logs, 1 => emit_system_field_dimensions, 2 => field_selection_criteria, 3 => filter_name, 4 => filter_pattern, 5 => log_group_name, 6 => metric_transformations });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutRetentionPolicyRequest {
+    pub log_group_name: Option<String>,
+    pub retention_in_days: Option<i32>,
+}
+
+wire::shape!(PutRetentionPolicyRequest, schemas::PUT_RETENTION_POLICY_REQUEST, { 0 => log_group_name, 1 => retention_in_days });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct RejectedEntityInfo {
     pub error_type: Option<EntityRejectionErrorType>,
 }
@@ -262,3 +429,66 @@ pub struct SearchedLogStream {
 }
 
 wire::shape!(SearchedLogStream, schemas::SEARCHED_LOG_STREAM, { 0 => log_stream_name, 1 => searched_completely });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TagFilter {
+    pub key: Option<String>,
+    pub values: Option<Vec<String>>,
+}
+
+wire::shape!(TagFilter, schemas::TAG_FILTER, { 0 => key, 1 => values });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TagLogGroupRequest {
+    pub log_group_name: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+wire::shape!(TagLogGroupRequest, schemas::TAG_LOG_GROUP_REQUEST, { 0 => log_group_name, 1 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TagResourceRequest {
+    pub resource_arn: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+wire::shape!(TagResourceRequest, schemas::TAG_RESOURCE_REQUEST, { 0 => resource_arn, 1 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TestMetricFilterRequest {
+    pub filter_pattern: Option<String>,
+    pub log_event_messages: Option<Vec<String>>,
+}
+
+wire::shape!(TestMetricFilterRequest, schemas::TEST_METRIC_FILTER_REQUEST, { 0 => filter_pattern, 1 => log_event_messages });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TestMetricFilterResponse {
+    pub matches: Option<Vec<MetricFilterMatchRecord>>,
+}
+
+wire::shape!(TestMetricFilterResponse, schemas::TEST_METRIC_FILTER_RESPONSE, { 0 => matches });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TooManyTagsException {
+    pub message: Option<String>,
+    pub resource_name: Option<String>,
+}
+
+wire::shape!(TooManyTagsException, schemas::TOO_MANY_TAGS_EXCEPTION, { 0 => message, 1 => resource_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct UntagLogGroupRequest {
+    pub log_group_name: Option<String>,
+    pub tags: Option<Vec<String>>,
+}
+
+wire::shape!(UntagLogGroupRequest, schemas::UNTAG_LOG_GROUP_REQUEST, { 0 => log_group_name, 1 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct UntagResourceRequest {
+    pub resource_arn: Option<String>,
+    pub tag_keys: Option<Vec<String>>,
+}
+
+wire::shape!(UntagResourceRequest, schemas::UNTAG_RESOURCE_REQUEST, { 0 => resource_arn, 1 => tag_keys });

@@ -113,6 +113,8 @@ impl RunningServer {
         }
         let sweeping = services.registry.clone().sweep_until(stopping.clone());
         running.push(clock.spawn("registry sweep", sweeping));
+        let keeping = services.logs.clone().keep_retention(stopping.clone());
+        running.push(clock.spawn("log retention", keeping));
         // Agents come back at once: what the loops forget at their start is not to be one of these connections.
         let gateway = clock.spawn("gateway", bound.serve(signals::stopped(closing)));
         for address in &options.listen {

@@ -246,6 +246,11 @@ pub const LOG_PAGE_BYTES: usize = 1024 * 1024;
 /// Groups or streams of one page.
 pub const LOG_DESCRIBE_ITEMS: usize = 50;
 pub const LOG_FILTER_STREAMS: usize = 100;
+/// What ListLogGroups gives when not asked.
+pub const LOG_LIST_GROUPS_ITEMS: usize = 50;
+/// Metric filters of a group, and dimensions of a metric.
+pub const LOG_METRIC_FILTERS: usize = 100;
+pub const LOG_METRIC_DIMENSIONS: usize = 3;
 
 // service-ecs: container instances
 

@@ -50,6 +50,14 @@ impl FilterPattern {
         }
     }
 
+    /// A text that every message that matches holds: without it there is no need to match.
+    pub fn needle(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Terms(terms) => terms.needle(),
+            Kind::Json(_) | Kind::Fields(_) => None,
+        }
+    }
+
     /// What TestMetricFilter gives of a message that matches: values by selector (`$.level`) or by name of the field
     /// (`$status`, or `$3` for the third when it has none). `None` when the message does not match.
     pub fn extract(&self, message: &str) -> Option<BTreeMap<String, String>> {

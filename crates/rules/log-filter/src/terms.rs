@@ -59,6 +59,15 @@ impl Terms {
         self.required.iter().all(|term| term.is_in(message))
     }
 
+    /// The longest text among those that must be there.
+    pub fn needle(&self) -> Option<&str> {
+        let texts = self.required.iter().filter_map(|term| match term {
+            Term::Text(text) => Some(text.as_str()),
+            Term::Regex(_) => None,
+        });
+        texts.filter(|it| !it.is_empty()).max_by_key(|it| it.len())
+    }
+
     pub fn regular_expressions(&self) -> usize {
         let terms = self.required.iter().chain(&self.any).chain(&self.excluded);
         terms.filter(|term| matches!(term, Term::Regex(_))).count()

@@ -1,6 +1,7 @@
 //! Refusals in AWS's words.
 
 use api_logs::errors;
+use log_filter::FilterPatternError;
 use log_store::LogStoreError;
 use wire::Error;
 
@@ -31,6 +32,10 @@ pub(crate) fn violation(value: &str, member: &str, constraint: &str) -> Error {
     errors::invalid_parameter_exception(format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
     ))
+}
+
+pub(crate) fn pattern_error(error: FilterPatternError) -> Error {
+    errors::invalid_parameter_exception(error.to_string())
 }
 
 /// A value that asks for what is not built.

@@ -55,6 +55,18 @@ impl Group {
         }
     }
 
+    /// By the ARN of a group, with or without `:*` at its end.
+    pub fn of_arn(caller: &Caller, arn: Option<String>) -> Result<Self, Error> {
+        let arn = arn.unwrap_or_default();
+        if !arn.starts_with("arn:") {
+            return Err(invalid_parameter_exception(format!(
+                "1 validation error detected: Value '{arn}' at 'resourceArn' failed to satisfy constraint: Member \
+                 must be an ARN of a log group"
+            )));
+        }
+        Self::identified(caller, None, Some(arn))
+    }
+
     pub fn new(caller: &Caller, name: String) -> Self {
         Self {
             scope: Scope::new(&caller.account, &caller.region),

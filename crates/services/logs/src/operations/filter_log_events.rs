@@ -6,14 +6,14 @@ use api_logs::errors::invalid_parameter_exception;
 use api_logs::operations::FilterLogEvents;
 use api_logs::types::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
 use limits::{LOG_FILTER_STREAMS, LOG_PAGE_BYTES, LOG_PAGE_EVENTS};
-use log_store::{Event, SearchCursor, SearchRequest, StreamSelection};
+use log_filter::FilterPattern;
+use log_store::{Event, Matcher, SearchCursor, SearchRequest, StreamSelection};
 use wire::{Access, Caller, Error, Handle};
 
 use super::limit;
 use crate::Logs;
-use crate::answer::{store_error, unsupported};
+use crate::answer::{pattern_error, store_error, unsupported};
 use crate::group::{Group, on_group};
-use crate::pattern::{Pattern, PatternError};
 use crate::tokens::{event_id, parse_search_token, search_token};
 
 impl Handle<FilterLogEvents> for Logs {
@@ -38,10 +38,7 @@ impl Handle<FilterLogEvents> for Logs {
         }
         let group = Group::identified(caller, input.log_group_name, input.log_group_identifier)?;
         let pattern = input.filter_pattern.unwrap_or_default();
-        let pattern = Pattern::parse(&pattern).map_err(|error| match error {
-            PatternError::Unsupported(what) => unsupported(what),
-            _ => invalid_parameter_exception(error.to_string()),
-        })?;
+        let pattern = FilterPattern::parse(&pattern).map_err(pattern_error)?;
         let (start, end) = (input.start_time, input.end_time);
         if let (Some(start), Some(end)) = (start, end)
             && start > end
@@ -66,9 +63,7 @@ impl Handle<FilterLogEvents> for Logs {
         };
         let page = self
             .store
-            .search(&group.key, request, move |message: &str| {
-                pattern.matches(message)
-            })
+            .search(&group.key, request, ByPattern(pattern))
             .await
             .map_err(store_error)?;
         let events = page.events.into_iter();
@@ -82,6 +77,19 @@ impl Handle<FilterLogEvents> for Logs {
             // AWS has left this empty since 2020.
             searched_log_streams: Some(Vec::new()),
         })
+    }
+}
+
+/// How the store looks for a pattern.
+struct ByPattern(FilterPattern);
+
+impl Matcher for ByPattern {
+    fn matches(&self, message: &str) -> bool {
+        self.0.matches(message)
+    }
+
+    fn needle(&self) -> Option<&str> {
+        self.0.needle()
     }
 }
 

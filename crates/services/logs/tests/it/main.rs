@@ -7,9 +7,11 @@ use api_logs::types::*;
 use clock::Clock;
 use log_store::LogStore;
 use service_logs::Logs;
-use wire::{Caller, Error, Handle, Operation, Principal};
+use wire::{Caller, Error, Handle, Operation, Principal, Unit};
 
-struct World {
+mod groups;
+
+pub(crate) struct World {
     logs: Arc<Logs>,
     now: i64,
     _directory: tempfile::TempDir,
@@ -255,9 +257,13 @@ async fn searches_find_terms_in_all_streams() {
         ["GET /c ERROR", "ERROR in job"],
         "the end is inclusive"
     );
-    let refused = world.filter(pattern("{ $.a = 1 }")).await;
+    let fields = world
+        .filter(pattern("[method = GET, path = /c, ...]"))
+        .await;
+    assert_eq!(fields.expect("found"), ["GET /c ERROR"]);
+    let refused = world.filter(pattern("{ $.a = }")).await;
     let refused = refused.expect_err("refused");
-    assert_eq!(refused.code, "UnsupportedFeatureException");
+    assert_eq!(refused.code, "InvalidParameterException");
 }
 
 #[tokio::test]
