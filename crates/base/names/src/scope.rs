@@ -26,10 +26,12 @@ impl Scope {
 
     /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!(
-            "arn:aws:{service}:{}:{}:{resource}",
-            self.region, self.account
-        )
+        // Answers are full of them: `format!` takes several times as long.
+        let (region, account) = (self.region.as_str(), self.account.as_str());
+        [
+            "arn:aws:", service, ":", region, ":", account, ":", resource,
+        ]
+        .concat()
     }
 
     /// The start of every key of this scope: `ACCOUNT/REGION/`.

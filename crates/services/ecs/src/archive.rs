@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::Arc,
     time::Duration,
 };
 
 use clock::UnixMillis;
 use history::{Entry, HistoryError, Order, Query};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use state::{Record, StateError, ciborium};
 use wire::Error;
 
@@ -168,11 +169,41 @@ struct Versioned<'a> {
     task: &'a TaskRecord,
 }
 
-/// A task of any version that [`Record::upgrade`] knows the way from.
-#[derive(Deserialize)]
-struct Stored<T> {
-    version: u32,
-    task: T,
+/// A task of any version that [`Record::upgrade`] knows the way from. The version comes first: one pass reads both.
+enum Stored {
+    Current(Box<TaskRecord>),
+    Older(u32, ciborium::Value),
+}
+
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(StoredVisitor)
+    }
+}
+
+struct StoredVisitor;
+
+impl<'de> de::Visitor<'de> for StoredVisitor {
+    type Value = Stored;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a version and a task")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Stored, A::Error> {
+        let mut version = None;
+        while let Some(field) = map.next_key::<String>()? {
+            match (field.as_str(), version) {
+                ("version", _) => version = Some(map.next_value()?),
+                ("task", Some(TaskRecord::VERSION)) => {
+                    return Ok(Stored::Current(map.next_value()?));
+                }
+                ("task", Some(older)) => return Ok(Stored::Older(older, map.next_value()?)),
+                _ => return Err(de::Error::unknown_field(&field, &["version", "task"])),
+            }
+        }
+        Err(de::Error::missing_field("task"))
+    }
 }
 
 fn decode(payload: &[u8]) -> Result<TaskRecord, Error> {
@@ -180,19 +211,13 @@ fn decode(payload: &[u8]) -> Result<TaskRecord, Error> {
         tracing::error!(%reason, "an entry of the history cannot be read");
         Error::internal("An entry of the history cannot be read.")
     };
-    let version: Stored<IgnoredAny> =
-        ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
-    if version.version == TaskRecord::VERSION {
-        let stored: Stored<TaskRecord> =
-            ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
-        return Ok(stored.task);
+    match ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))? {
+        Stored::Current(task) => Ok(*task),
+        Stored::Older(version, task) => TaskRecord::upgrade(version, task)
+            .map_err(|error| damaged(error.to_string()))?
+            .deserialized()
+            .map_err(|error| damaged(error.to_string())),
     }
-    let stored: Stored<ciborium::Value> =
-        ciborium::from_reader(payload).map_err(|error| damaged(error.to_string()))?;
-    TaskRecord::upgrade(stored.version, stored.task)
-        .map_err(|error| damaged(error.to_string()))?
-        .deserialized()
-        .map_err(|error| damaged(error.to_string()))
 }
 
 fn history_error(error: &HistoryError) -> Error {

@@ -75,7 +75,7 @@ impl View for NodeUsage {
 
 /// The pool of a cluster's container instances; that of serverless capacity has no cluster.
 pub(crate) fn pool(account: &str, region: &str, cluster: &str) -> String {
-    format!("{account}/{region}/{cluster}")
+    [account, region, cluster].join("/")
 }
 
 fn pool_and_id(container_instance_key: &str) -> (&str, &str) {

@@ -24,7 +24,7 @@ pub struct CapacityProviderRecord {
 
 impl CapacityProviderRecord {
     pub fn key_of(account: &str, region: &str, name: &str) -> String {
-        format!("{account}/{region}/{name}")
+        [account, region, name].join("/")
     }
 
     /// Managed scaling is on: capacity comes when tasks wait for it.

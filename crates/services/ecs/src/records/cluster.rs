@@ -38,7 +38,7 @@ pub struct StrategyItem {
 
 impl ClusterRecord {
     pub fn key_of(account: &str, region: &str, name: &str) -> String {
-        format!("{account}/{region}/{name}")
+        [account, region, name].join("/")
     }
 
     pub fn arn(&self) -> String {

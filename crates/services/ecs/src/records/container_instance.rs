@@ -88,7 +88,7 @@ pub struct Attribute {
 
 impl ContainerInstanceRecord {
     pub fn key_of(account: &str, region: &str, cluster: &str, id: &str) -> String {
-        format!("{account}/{region}/{cluster}/{id}")
+        [account, region, cluster, id].join("/")
     }
 
     pub fn arn(&self) -> String {

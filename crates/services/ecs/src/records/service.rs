@@ -195,7 +195,7 @@ pub struct ServiceEventRecord {
 
 impl ServiceRecord {
     pub fn key_of(account: &str, region: &str, cluster: &str, name: &str) -> String {
-        format!("{account}/{region}/{cluster}/{name}")
+        [account, region, cluster, name].join("/")
     }
 
     pub fn arn(&self) -> String {

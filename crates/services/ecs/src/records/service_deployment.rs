@@ -210,7 +210,7 @@ fn revision_arn(scope: &names::Scope, cluster: &str, service: &str, id: &str) ->
 
 impl AlarmStateRecord {
     pub fn key_of(account: &str, region: &str, name: &str) -> String {
-        format!("{account}/{region}/{name}")
+        [account, region, name].join("/")
     }
 }
 

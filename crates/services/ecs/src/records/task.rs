@@ -116,21 +116,21 @@ pub struct NetworkBinding {
 
 impl TaskRecord {
     pub fn key_of(account: &str, region: &str, cluster: &str, id: &str) -> String {
-        format!("{account}/{region}/{cluster}/{id}")
+        [account, region, cluster, id].join("/")
     }
 
     pub fn service_key(account: &str, region: &str, cluster: &str, service: &str) -> String {
-        format!("{account}/{region}/{cluster}/{service}")
+        [account, region, cluster, service].join("/")
     }
 
     /// Of the index `by_family`.
     pub fn family_key(account: &str, region: &str, cluster: &str, family: &str) -> String {
-        format!("{account}/{region}/{cluster}/{family}")
+        [account, region, cluster, family].join("/")
     }
 
     /// Of the index `by_started_by`.
     pub fn started_by_key(account: &str, region: &str, cluster: &str, started_by: &str) -> String {
-        format!("{account}/{region}/{cluster}/{started_by}")
+        [account, region, cluster, started_by].join("/")
     }
 
     pub fn arn(&self) -> String {

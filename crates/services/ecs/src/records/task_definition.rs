@@ -87,7 +87,7 @@ impl Record for TaskDefinitionRecord {
 
 impl FamilyRecord {
     pub fn key_of(account: &str, region: &str, family: &str) -> String {
-        format!("{account}/{region}/{family}")
+        [account, region, family].join("/")
     }
 }
 
