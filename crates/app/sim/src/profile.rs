@@ -50,6 +50,8 @@ pub struct Features {
     pub deletions: bool,
     /// Services of the DAEMON strategy.
     pub daemons: bool,
+    /// Services with the EXTERNAL deployment controller.
+    pub task_sets: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -171,6 +173,7 @@ impl Features {
             capacity_providers: lot.percent(30),
             deletions: lot.percent(25),
             daemons: lot.percent(25),
+            task_sets: lot.percent(30),
         }
     }
 }

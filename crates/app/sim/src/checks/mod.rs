@@ -5,4 +5,5 @@ mod placing;
 pub mod rest;
 mod rollouts;
 pub mod tables;
+mod task_sets;
 pub mod told;

@@ -13,6 +13,7 @@ use state::ChangeSet;
 use super::{
     rollouts::Sides,
     tables::{Check, SCHEDULER, service_key},
+    task_sets,
 };
 
 const MINIMUM_HEALTHY_PERCENT: i64 = 100;
@@ -80,6 +81,20 @@ impl Check {
                 continue;
             };
             if service.scheduling_strategy == "DAEMON" {
+                continue;
+            }
+            if service.is_external() {
+                let shares = task_sets::shares(service);
+                let mut wrongs = shares.iter().filter_map(|(id, desired)| {
+                    let share = Share {
+                        desired: *desired,
+                        of: Some((id.clone(), true)),
+                    };
+                    self.wrong_with_share(set, service, &share, done)
+                });
+                if let Some(wrong) = wrongs.next() {
+                    self.trace.violated(format_args!("service {key}: {wrong}"));
+                }
                 continue;
             }
             // The stage may change with the tasks: what one of both allows is allowed.

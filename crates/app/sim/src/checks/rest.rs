@@ -17,6 +17,7 @@ use crate::{
         definitions::Kind,
         deployments, operator,
         services::{self, Service},
+        task_sets,
     },
     world::{World, lock},
 };
@@ -94,6 +95,10 @@ async fn ask_for_what_can_be(world: &Arc<World>, client: &mut Client) {
                 world.clock.sleep(LOOK_EVERY).await;
                 continue;
             }
+            if service.task_sets.is_some() && !client.settle_task_sets(&name).await {
+                world.clock.sleep(LOOK_EVERY).await;
+                continue;
+            }
             // Some percentages let a deployment of few tasks neither start nor stop one, as on AWS.
             let is_daemon = service.kind == Kind::Daemon;
             let mut configuration = match is_daemon {
@@ -114,7 +119,14 @@ async fn ask_for_what_can_be(world: &Arc<World>, client: &mut Client) {
             // One with good tasks may go on: what it was doing has to end well by itself.
             let has_port = is_one_a_node(&service);
             let must_change = !service.behaviour.is_good() || has_port || !service.is_plain;
-            if must_change || client.lot.percent(50) {
+            if service.task_sets.is_some() {
+                desired = Some(if has_port {
+                    DESIRED_AT_REST_OF_PORTS
+                } else {
+                    DESIRED_AT_REST
+                });
+                request.desired_count = desired.and_then(|count| i32::try_from(count).ok());
+            } else if must_change || client.lot.percent(50) {
                 let count = if has_port {
                     DESIRED_AT_REST_OF_PORTS
                 } else {
@@ -190,6 +202,15 @@ async fn unfinished(client: &mut Client) -> Vec<String> {
             waits.push(format!("service {name} is not shown"));
             continue;
         };
+        if shown.task_sets.is_some() {
+            let unsettled = task_sets::unsettled(&shown);
+            waits.extend(
+                unsettled
+                    .iter()
+                    .map(|what| format!("service {name}: {what}")),
+            );
+            continue;
+        }
         let deployments = shown.deployments.unwrap_or_default();
         let states: Vec<&str> = deployments
             .iter()

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::{
     placing::{self, Held},
     rollouts::{self, Rollouts},
+    task_sets,
     told::status_rank,
 };
 use crate::{trace::Trace, world::lock};
@@ -136,6 +137,7 @@ impl Check {
             self.set(change, true);
         }
         self.check_held(&set);
+        self.check_task_sets(&set);
         self.not_durable.push_back(set);
         while self
             .not_durable
@@ -270,9 +272,10 @@ impl Check {
         let is_scaling = before.desired_status == DesiredStatus::Running
             && after.stop_code.as_deref() == Some(SCHEDULER)
             && reason.starts_with("Scaling activity");
-        // Deleting a service ends its tasks all the same.
+        // Deleting a service or a task set ends its tasks all the same.
         let service = self.service_after(set, &service_key(after)?)?;
         let is_scaling = is_scaling
+            && !task_sets::is_deleted(service, after.deployment_id.as_deref())
             && service.status == ServiceStatus::Active
             && service.scheduling_strategy != "DAEMON";
         let at = after.stopping_at?;
@@ -316,6 +319,9 @@ impl Check {
         if let Some(wrong) = self.wrong_with_second(after, service) {
             return Some(wrong);
         }
+        if let Some(wrong) = task_sets::wrong_with_start(service, after) {
+            return Some(wrong);
+        }
         let is_failed = rollouts::has_failed(service, after.deployment_id.as_deref());
         is_failed.then(|| "started by a deployment that failed".into())
     }
@@ -338,7 +344,9 @@ impl Check {
                 .rollback_candidate
                 .iter()
                 .map(|known| &known.task_spec);
-            let deployments = service.deployments.iter().map(|known| &known.task_spec);
+            let sets = service.task_sets.iter().map(|set| &set.deployment);
+            let deployments = service.deployments.iter().chain(sets);
+            let deployments = deployments.map(|known| &known.task_spec);
             let mut specs = deployments.chain(candidate).chain([&service.task_spec]);
             service.status != ServiceStatus::Inactive
                 && specs.any(|spec| is_it(&spec.family, spec.revision))

@@ -75,6 +75,9 @@ impl Client {
         match self.services.get(&name) {
             None => self.create_service(name).await,
             Some(_) if self.lot.percent(12) => self.delete_service(&name).await,
+            Some(known) if known.task_sets.is_some() && self.lot.percent(75) => {
+                self.change_task_sets(&name).await;
+            }
             Some(_) => self.update_service(&name).await,
         }
     }

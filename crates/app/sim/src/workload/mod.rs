@@ -9,4 +9,5 @@ mod owned;
 pub mod placing;
 mod protection;
 pub mod services;
+pub mod task_sets;
 mod tasks;

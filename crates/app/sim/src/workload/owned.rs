@@ -31,7 +31,7 @@ impl Client {
     async fn use_definition(&mut self, kind: Kind, definition: String) {
         let services = self.services.iter();
         let alike: Vec<String> = services
-            .filter(|(_, service)| service.kind == kind)
+            .filter(|(_, service)| service.kind == kind && service.task_sets.is_none())
             .map(|(name, _)| name.clone())
             .collect();
         let Some(service) = self.lot.pick(&alike).cloned() else {

@@ -52,9 +52,8 @@ impl Client {
     pub fn draw_places(&self, kind: Kind) -> Places {
         let features = &self.world.profile.features;
         if kind == Kind::Fargate {
-            let providers = features.capacity_providers && self.lot.percent(60);
             return Places {
-                providers: providers.then(|| self.draw_providers()),
+                providers: self.draw_providers_of(kind),
                 ..Places::default()
             };
         }
@@ -86,6 +85,12 @@ impl Client {
             strategies,
             providers: None,
         }
+    }
+
+    /// In place of a launch type, now and then.
+    pub fn draw_providers_of(&self, kind: Kind) -> Option<Vec<CapacityProviderStrategyItem>> {
+        let has_providers = kind == Kind::Fargate && self.world.profile.features.capacity_providers;
+        (has_providers && self.lot.percent(60)).then(|| self.draw_providers())
     }
 
     fn draw_strategies(&self) -> Vec<PlacementStrategy> {

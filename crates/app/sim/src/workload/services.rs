@@ -7,7 +7,9 @@ use api_ecs::{
     types::{Service as Shown, *},
 };
 
-use super::{behaviour::Behaviour, client::Client, definitions::Kind, deployments};
+use super::{
+    behaviour::Behaviour, client::Client, definitions::Kind, deployments, task_sets::TaskSets,
+};
 use crate::network::CallError;
 
 const DESIRED_MOST: u64 = 5;
@@ -35,6 +37,8 @@ pub struct Service {
     pub is_plain: bool,
     /// One task a node.
     pub is_distinct: bool,
+    /// Of a service with the EXTERNAL deployment controller.
+    pub task_sets: Option<TaskSets>,
 }
 
 impl Client {
@@ -42,7 +46,13 @@ impl Client {
         let (kind, behaviour) = (self.draw_kind_of_service(), self.draw_behaviour());
         let desired = self.draw_desired(kind);
         self.requests += 1;
-        let configuration = self.lot.percent(70).then(|| self.draw_configuration(kind));
+        let is_external = self.world.profile.features.task_sets
+            && matches!(kind, Kind::Fargate | Kind::Bridge)
+            && self.lot.percent(40);
+        let configuration = self.lot.percent(70).then(|| match is_external {
+            true => self.draw_percentages(),
+            false => self.draw_configuration(kind),
+        });
         let places = self.draw_places(kind);
         let is_daemon = kind == Kind::Daemon;
         let service = Service {
@@ -52,17 +62,21 @@ impl Client {
             may_be_missing: false,
             is_plain: configuration.as_ref().is_none_or(deployments::is_plain),
             is_distinct: places.is_distinct(),
+            task_sets: is_external.then(TaskSets::new),
         };
         let request = CreateServiceRequest {
             service_name: Some(name.clone()),
-            task_definition: Some(kind.family(behaviour)),
+            task_definition: Some(kind.family(behaviour)).filter(|_| !is_external),
             desired_count: i32::try_from(desired).ok().filter(|_| !is_daemon),
             scheduling_strategy: is_daemon.then_some(SchedulingStrategy::DAEMON),
-            launch_type: places.launch_type(kind),
-            capacity_provider_strategy: places.providers,
+            deployment_controller: is_external.then(|| DeploymentController {
+                r#type: Some(DeploymentControllerType::EXTERNAL),
+            }),
+            launch_type: places.launch_type(kind).filter(|_| !is_external),
+            capacity_provider_strategy: places.providers.filter(|_| !is_external),
             placement_constraints: places.constraints,
             placement_strategy: places.strategies,
-            network_configuration: kind.network(&self.world),
+            network_configuration: kind.network(&self.world).filter(|_| !is_external),
             deployment_configuration: configuration,
             client_token: Some(format!("{name}/{}", self.requests)),
             ..CreateServiceRequest::default()
@@ -94,11 +108,12 @@ impl Client {
             .percent(60)
             .then(|| self.draw_desired(service.kind))
             .filter(|_| service.kind != Kind::Daemon);
-        let behaviour = self.lot.percent(50).then(|| self.draw_behaviour());
-        let configuration = self
-            .lot
-            .percent(15)
-            .then(|| self.draw_configuration(service.kind));
+        let is_external = service.task_sets.is_some();
+        let behaviour = (!is_external && self.lot.percent(50)).then(|| self.draw_behaviour());
+        let configuration = self.lot.percent(15).then(|| match is_external {
+            true => self.draw_percentages(),
+            false => self.draw_configuration(service.kind),
+        });
         if let Some(service) = self.services.get_mut(name)
             && let Some(configuration) = &configuration
         {
@@ -108,7 +123,7 @@ impl Client {
             service: Some(name.to_owned()),
             desired_count: desired.and_then(|desired| i32::try_from(desired).ok()),
             task_definition: behaviour.map(|behaviour| service.kind.family(behaviour)),
-            force_new_deployment: self.lot.percent(15).then_some(true),
+            force_new_deployment: (!is_external && self.lot.percent(15)).then_some(true),
             deployment_configuration: configuration,
             ..UpdateServiceRequest::default()
         };
@@ -206,13 +221,21 @@ impl Client {
     }
 
     /// Narrows what is known to what is shown.
-    fn check_shown(&mut self, name: &str, shown: Option<&Shown>) {
-        let shown = shown
+    fn check_shown(&mut self, name: &str, answer: Option<&Shown>) {
+        let shown = answer
             .and_then(|shown| shown.desired_count)
             .and_then(|count| u64::try_from(count).ok());
         let (Some(service), Some(shown)) = (self.services.get_mut(name), shown) else {
             return;
         };
+        let sets = answer.and_then(|shown| shown.task_sets.as_deref());
+        if let Some(known) = &mut service.task_sets
+            && let Some(wrong) = known.learn(sets.unwrap_or_default(), shown)
+        {
+            self.world
+                .trace
+                .violated(format_args!("service {name}: {wrong}"));
+        }
         service.may_be_missing = false;
         // Of a daemon it is the nodes that say how many.
         if service.kind == Kind::Daemon {
