@@ -1,5 +1,7 @@
 """Whose capacity tasks run on: instances of a capacity provider, and Spot capacity that is taken back."""
 
+from pathlib import Path
+
 from world import wait_until
 
 
@@ -80,3 +82,52 @@ def test_spot_capacity_is_taken_back(world, ecs):
     assert sorted(task["capacityProviderName"] for task in tasks) == ["FARGATE", "FARGATE_SPOT"]
     world.delete_service("spot")
     assert world.gantry("node", "interrupt", "nobody", check=False).returncode == 1
+
+
+def test_a_task_gets_the_devices_of_its_gpus(fresh_world):
+    world = fresh_world
+    ecs = world.client("ecs")
+    # Any device will do: what a container is given is the same for those of a real GPU.
+    world.start_agent("gpus", "ec2", "--cluster", "default", "--gpu", "GPU-one=/dev/full", "--gpu", "GPU-two=/dev/fuse,/dev/full")
+
+    def connected():
+        arns = ecs.list_container_instances()["containerInstanceArns"]
+        found = ecs.describe_container_instances(containerInstances=arns)["containerInstances"] if arns else []
+        return next((one for one in found if one["agentConnected"] and gpus(one["registeredResources"])), None)
+
+    def gpus(resources):
+        return next((resource["stringSetValue"] for resource in resources if resource["name"] == "GPU"), [])
+
+    instance = wait_until(connected, 30, "the node with GPUs")
+    assert gpus(instance["registeredResources"]) == ["GPU-one", "GPU-two"]
+    container = {
+        "name": "model", "image": "demo:latest", "memory": 64, "stopTimeout": 2,
+        "resourceRequirements": [{"type": "GPU", "value": "2"}],
+    }
+    definition = ecs.register_task_definition(family="gpus", networkMode="awsvpc", containerDefinitions=[container])
+    definition = definition["taskDefinition"]["taskDefinitionArn"]
+
+    def run():
+        return ecs.run_task(taskDefinition=definition, launchType="EC2", networkConfiguration=world.network_configuration)
+
+    task = run()["tasks"][0]
+    running = world.wait_task(task["taskArn"], "RUNNING")
+    assert running["containers"][0]["gpuIds"] == ["GPU-one", "GPU-two"]
+    instance = ecs.describe_container_instances(containerInstances=[instance["containerInstanceArn"]])["containerInstances"][0]
+    assert gpus(instance["remainingResources"]) == []
+    assert run()["failures"][0]["reason"] == "RESOURCE:GPU"
+    [root] = _roots_of_processes_with("NVIDIA_VISIBLE_DEVICES=GPU-one,GPU-two")
+    for device in ("full", "fuse"):
+        assert (root / "dev" / device).is_char_device()
+    ecs.stop_task(task=task["taskArn"])
+    world.wait_task(task["taskArn"], "STOPPED")
+
+
+def _roots_of_processes_with(variable: str) -> list[Path]:
+    def has_it(process: Path) -> bool:
+        try:
+            return variable.encode() in (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    return [process / "root" for process in Path("/proc").glob("[0-9]*") if has_it(process)]

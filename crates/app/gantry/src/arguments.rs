@@ -384,6 +384,10 @@ pub struct NodeOptions {
     /// Capacity provider whose Auto Scaling group this machine stands in for (container instances only)
     #[arg(long, value_name = "NAME")]
     pub capacity_provider: Option<String>,
+    /// GPU to offer, with the devices of the host that a container gets with it; may be given several times (container
+    /// instances only) [default: those of NVIDIA's driver]
+    #[arg(long = "gpu", value_name = "ID=DEVICE[,DEVICE...]")]
+    pub gpus: Vec<String>,
     /// Name of the node [default: the host name]
     #[arg(long)]
     pub node_name: Option<String>,

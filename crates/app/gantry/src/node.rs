@@ -1,8 +1,8 @@
 //! A node, put together: runtime, network, agent.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use agent::{Overcommit, TaskNetworks};
+use agent::{Gpu, Overcommit, TaskNetworks};
 use anyhow::{Context, anyhow};
 use clock::Clock;
 use network::{Network, NetworkOptions};
@@ -188,6 +188,7 @@ fn agent_options(
         node_name: node.node_name.clone(),
         overcommit: overcommit(&node.overcommit)?,
         attributes: attributes(node)?,
+        gpus: gpus(node)?,
         resources: None,
         images: node_images::options(&node.images)?,
         clock: clock.clone(),
@@ -240,6 +241,28 @@ fn named_attributes(node: &NodeOptions) -> anyhow::Result<Vec<(String, String)>>
             Ok((name.to_owned(), value.to_owned()))
         })
         .collect()
+}
+
+fn gpus(node: &NodeOptions) -> anyhow::Result<Vec<Gpu>> {
+    if node.gpus.is_empty() {
+        return Ok(agent::gpus_of_this_machine());
+    }
+    if node.capacity == Capacity::Serverless {
+        return Err(anyhow!(
+            "--gpu is for container instances, since Fargate has no GPUs: add --capacity ec2"
+        ));
+    }
+    let wrong = |text: &str| anyhow!("--gpu takes ID=DEVICE[,DEVICE...], not `{text}`");
+    let read = |text: &String| {
+        let (id, devices) = text.split_once('=').ok_or_else(|| wrong(text))?;
+        let devices: Vec<PathBuf> = devices.split(',').map(PathBuf::from).collect();
+        if id.is_empty() || !devices.iter().all(|device| device.is_absolute()) {
+            return Err(wrong(text));
+        }
+        let id = id.to_owned();
+        Ok(Gpu { id, devices })
+    };
+    node.gpus.iter().map(read).collect()
 }
 
 /// `cpu=8,memory=1.5`; what is not named is not overcommitted.

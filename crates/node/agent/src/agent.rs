@@ -127,6 +127,7 @@ impl Agent {
             gates: Gates::of_this_machine(),
             data_dir: data_dir.clone(),
             boot_id: boot_id()?,
+            gpus: options.gpus.clone(),
             cpu_by_weight: options.capacity == Capacity::Serverless && options.overcommit.cpu > 1.0,
         });
         let tasks = Tasks::new(Arc::clone(&node));

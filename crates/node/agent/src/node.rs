@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::Api;
 use crate::engine::images::Images;
+use crate::gpus::Gpu;
 use crate::networks::TaskNetworks;
 use crate::telemetry::Telemetry;
 
@@ -29,6 +30,8 @@ pub struct Node {
     pub data_dir: PathBuf,
     /// The kernel's name for this boot of the machine.
     pub boot_id: String,
+    /// What associations of tasks name.
+    pub gpus: Vec<Gpu>,
     /// CPU is overcommitted: tasks share it by weight, and no quota cuts them off.
     pub cpu_by_weight: bool,
 }

@@ -11,6 +11,7 @@ use runtime::{ImageCleanup, Runtime};
 use state::Engine;
 
 use crate::engine::registries::Registries;
+use crate::gpus::Gpu;
 use crate::networks::TaskNetworks;
 
 /// An agent's configuration.
@@ -37,6 +38,8 @@ pub struct Options {
     pub overcommit: Overcommit,
     /// Further attributes of the container instance.
     pub attributes: Vec<(String, String)>,
+    /// Offered by container instances only, since Fargate has none.
+    pub gpus: Vec<Gpu>,
     /// `None`: this machine's.
     pub resources: Option<Resources>,
     pub images: ImageOptions,

@@ -1,6 +1,9 @@
 //! What the node says of itself when it registers: only what is true of it.
 
-use api_ecs::types::{Attribute, RegisterContainerInstanceRequest, Resource, VersionInfo};
+use api_ecs::types::{
+    Attribute, PlatformDevice, PlatformDeviceType, RegisterContainerInstanceRequest, Resource,
+    VersionInfo,
+};
 
 use crate::options::{Capacity, Options, Resources};
 
@@ -54,6 +57,7 @@ pub fn request(
         total_resources: Some(resources_of(
             resources.offered(options.capacity, options.overcommit),
         )),
+        platform_devices: platform_devices(options),
         version_info: Some(VersionInfo {
             agent_version: Some(AGENT_VERSION.to_owned()),
             agent_hash: Some(AGENT_HASH.to_owned()),
@@ -61,6 +65,18 @@ pub fn request(
         }),
         ..Default::default()
     }
+}
+
+fn platform_devices(options: &Options) -> Option<Vec<PlatformDevice>> {
+    let gpus = options.gpus.iter();
+    let gpus = gpus.filter(|_| options.capacity == Capacity::ContainerInstance);
+    let devices: Vec<PlatformDevice> = gpus
+        .map(|gpu| PlatformDevice {
+            id: Some(gpu.id.clone()),
+            r#type: Some(PlatformDeviceType::GPU),
+        })
+        .collect();
+    (!devices.is_empty()).then_some(devices)
 }
 
 fn attributes(capacity: Capacity, further: &[(String, String)]) -> Vec<Attribute> {

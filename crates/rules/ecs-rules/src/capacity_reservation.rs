@@ -4,11 +4,12 @@
 //!
 //! More than 100 asks for instances, less gives some back; an Auto Scaling group keeps it at the provider's target capacity.
 
-/// CPU units and MiB of memory: what an instance has, or what a task asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// CPU units, MiB of memory and GPUs: what an instance has, or what a task asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Size {
     pub cpu_units: i64,
     pub memory_mib: i64,
+    pub gpus: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +36,23 @@ pub fn reservation_percent(instances: &[InstanceView], waiting: &[Size]) -> f64 
 /// instance counts as one: there may be larger ones.
 pub fn instances_for(tasks: &[Size], size: Size) -> usize {
     let mut tasks = tasks.to_vec();
-    tasks.sort_by_key(|task| std::cmp::Reverse((task.memory_mib, task.cpu_units)));
+    tasks.sort_by_key(|task| std::cmp::Reverse((task.gpus, task.memory_mib, task.cpu_units)));
     let mut free: Vec<Size> = vec![];
     for task in tasks {
         let fits = |room: &&mut Size| {
-            room.cpu_units >= task.cpu_units && room.memory_mib >= task.memory_mib
+            room.cpu_units >= task.cpu_units
+                && room.memory_mib >= task.memory_mib
+                && room.gpus >= task.gpus
         };
         if let Some(room) = free.iter_mut().find(fits) {
             room.cpu_units -= task.cpu_units;
             room.memory_mib -= task.memory_mib;
+            room.gpus -= task.gpus;
         } else {
             free.push(Size {
                 cpu_units: size.cpu_units - task.cpu_units,
                 memory_mib: size.memory_mib - task.memory_mib,
+                gpus: size.gpus - task.gpus,
             });
         }
     }
@@ -56,11 +61,8 @@ pub fn instances_for(tasks: &[Size], size: Size) -> usize {
 
 fn largest(instances: &[InstanceView]) -> Size {
     let sizes = instances.iter().map(|instance| instance.size);
-    let largest = sizes.max_by_key(|size| (size.memory_mib, size.cpu_units));
-    largest.unwrap_or(Size {
-        cpu_units: 0,
-        memory_mib: 0,
-    })
+    let largest = sizes.max_by_key(|size| (size.gpus, size.memory_mib, size.cpu_units));
+    largest.unwrap_or_default()
 }
 
 fn count(items: usize) -> f64 {
@@ -77,6 +79,7 @@ mod tests {
         Size {
             cpu_units,
             memory_mib,
+            gpus: 0,
         }
     }
 
@@ -102,6 +105,10 @@ mod tests {
         assert_eq!(reservation_percent(&instances(2, 0), &[half; 2]), 150.0);
         assert_eq!(reservation_percent(&instances(2, 0), &[half; 3]), 200.0);
         assert_eq!(instances_for(&[size(4096, 1)], size(1024, 2048)), 1);
+        // Two small tasks with a GPU each need two instances of one GPU.
+        let with_gpu = |size: Size| Size { gpus: 1, ..size };
+        let tasks = [with_gpu(size(1, 1)); 2];
+        assert_eq!(instances_for(&tasks, with_gpu(size(1024, 2048))), 2);
     }
 
     proptest! {

@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod deployment;
 pub mod deployment_configuration;
 pub mod execute_command;
+pub mod gpu;
 pub mod node;
 pub mod refusal;
 pub mod service;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clock::UnixMillis;
 
-use api_ecs::types::{RegisterContainerInstanceRequest, Resource};
+use api_ecs::types::{PlatformDeviceType, RegisterContainerInstanceRequest, Resource};
 
 use crate::Refusal;
 
@@ -16,6 +16,9 @@ const SERVERLESS: &str = "serverless";
 const CONTAINER_INSTANCE: &str = "container-instance";
 /// AWS's quota of reserved ports.
 const RESERVED_PORTS: usize = 100;
+/// Far more than one machine takes.
+const GPUS_PER_NODE: usize = 256;
+const GPU_ID_BYTES: usize = 128;
 const ATTRIBUTE_VALUE_CHARACTERS: usize = 128;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Offer {
     pub memory_mib: i64,
     pub reserved_tcp_ports: Vec<u16>,
     pub reserved_udp_ports: Vec<u16>,
+    /// Each once, in the order in which they are given to tasks.
+    pub gpu_ids: Vec<String>,
     pub attributes: Vec<(String, Option<String>)>,
     pub agent_version: Option<String>,
     pub agent_hash: Option<String>,
@@ -68,16 +73,6 @@ pub fn presence(
 }
 
 pub fn offer(request: &RegisterContainerInstanceRequest) -> Result<Offer, Refusal> {
-    if request
-        .platform_devices
-        .as_ref()
-        .is_some_and(|devices| !devices.is_empty())
-    {
-        return Err(Refusal::unsupported_field(
-            "platformDevices",
-            "Gantry does not place GPUs",
-        ));
-    }
     let attributes = attributes(request)?;
     check_provider(&attributes)?;
     let version = request.version_info.clone().unwrap_or_default();
@@ -87,6 +82,7 @@ pub fn offer(request: &RegisterContainerInstanceRequest) -> Result<Offer, Refusa
         memory_mib: 0,
         reserved_tcp_ports: vec![],
         reserved_udp_ports: vec![],
+        gpu_ids: platform_gpus(request)?,
         attributes,
         agent_version: version.agent_version,
         agent_hash: version.agent_hash,
@@ -99,15 +95,66 @@ pub fn offer(request: &RegisterContainerInstanceRequest) -> Result<Offer, Refusa
             "MEMORY" => offer.memory_mib = number(resource)?,
             "PORTS" => offer.reserved_tcp_ports = ports(resource)?,
             "PORTS_UDP" => offer.reserved_udp_ports = ports(resource)?,
+            "GPU" => {
+                let ids = resource.string_set_value.iter().flatten();
+                add_gpus(&mut offer.gpu_ids, ids.map(String::as_str))?;
+            }
             _ => {
                 return Err(Refusal::unsupported_field(
                     &format!("totalResources: {name}"),
-                    "Gantry places by CPU, memory and ports",
+                    "Gantry places by CPU, memory, ports and GPUs",
                 ));
             }
         }
     }
     Ok(offer)
+}
+
+/// Amazon's agent names its GPUs as devices of the platform.
+fn platform_gpus(request: &RegisterContainerInstanceRequest) -> Result<Vec<String>, Refusal> {
+    let mut gpus = vec![];
+    for device in request.platform_devices.iter().flatten() {
+        match &device.r#type {
+            Some(kind) if *kind == PlatformDeviceType::GPU => {
+                add_gpus(&mut gpus, device.id.as_deref())?;
+            }
+            kind => {
+                let kind = kind.as_ref().map(PlatformDeviceType::as_str);
+                return Err(Refusal::unsupported_field(
+                    &format!("platformDevices: {}", kind.unwrap_or_default()),
+                    "of devices Gantry gives GPUs",
+                ));
+            }
+        }
+    }
+    if gpus.len() < request.platform_devices.iter().flatten().count() {
+        return Err(Refusal::invalid_parameter(
+            "platformDevices must have an id each, and each its own.",
+        ));
+    }
+    Ok(gpus)
+}
+
+fn add_gpus<'a>(
+    known: &mut Vec<String>,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Refusal> {
+    for id in ids {
+        let is_id = !id.is_empty()
+            && id.len() <= GPU_ID_BYTES
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b',');
+        if !is_id || known.len() == GPUS_PER_NODE {
+            return Err(Refusal::invalid_parameter(format!(
+                "Invalid GPU '{id}': an instance has at most {GPUS_PER_NODE}, with ids of at most {GPU_ID_BYTES} characters."
+            )));
+        }
+        if !known.iter().any(|other| other == id) {
+            known.push(id.to_owned());
+        }
+    }
+    Ok(())
 }
 
 fn attributes(
@@ -189,7 +236,7 @@ fn invalid(resource: &Resource) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use api_ecs::types::Attribute;
+    use api_ecs::types::{Attribute, PlatformDevice};
     use proptest::prelude::*;
 
     use super::*;
@@ -268,6 +315,29 @@ mod tests {
         );
     }
 
+    fn device(kind: &str, id: &str) -> PlatformDevice {
+        PlatformDevice {
+            r#type: Some(PlatformDeviceType::from(kind)),
+            id: Some(id.into()),
+        }
+    }
+
+    #[test]
+    fn gpus_are_devices_of_the_platform_or_a_resource() {
+        let mut request = request();
+        request.platform_devices = Some(vec![device("GPU", "GPU-b"), device("GPU", "GPU-a")]);
+        let with_resource = |ids: &[&str]| RegisterContainerInstanceRequest {
+            total_resources: Some(vec![resource("GPU", 0, ids)]),
+            ..request.clone()
+        };
+        assert_eq!(offer(&request).unwrap().gpu_ids, ["GPU-b", "GPU-a"]);
+        let both = offer(&with_resource(&["GPU-a", "GPU-c"])).unwrap();
+        assert_eq!(both.gpu_ids, ["GPU-b", "GPU-a", "GPU-c"]);
+        assert!(offer(&with_resource(&["a,b"])).is_err());
+        request.platform_devices = Some(vec![device("GPU", "x"), device("GPU", "x")]);
+        assert!(offer(&request).is_err());
+    }
+
     #[test]
     fn capacity_is_an_attribute() {
         let with = |value| {
@@ -283,12 +353,12 @@ mod tests {
     #[test]
     fn what_cannot_be_placed_is_refused_by_name() {
         let mut devices = request();
-        devices.platform_devices = Some(vec![api_ecs::types::PlatformDevice::default()]);
+        devices.platform_devices = Some(vec![device("NEURON_DEVICE", "0")]);
         assert!(
             offer(&devices)
                 .unwrap_err()
                 .message()
-                .contains("platformDevices")
+                .contains("platformDevices: NEURON_DEVICE")
         );
         let mut cores = request();
         cores.total_resources = Some(vec![resource("NEURON_CORES", 2, &[])]);

@@ -1,9 +1,9 @@
 //! What RunTask may override of a task definition, checked and with sizes in plain units.
 
-use api_ecs::types::{ContainerOverride, TaskDefinition, TaskOverride};
+use api_ecs::types::{ContainerOverride, ResourceRequirement, TaskDefinition, TaskOverride};
 use limits::TASK_OVERRIDES_BYTES;
 
-use crate::{Refusal, task_definition::size};
+use crate::{Refusal, gpu, task_definition::size};
 
 /// Checks the overrides against the definition; sizes come out in CPU units and MiB.
 pub fn normalise(
@@ -22,7 +22,7 @@ pub fn normalise(
         )));
     }
     for container in overrides.container_overrides.iter().flatten() {
-        check_container(definition, container)?;
+        check_container(definition, container, is_fargate)?;
     }
     // coverage: RunTask, StartTask refuses overrides.inferenceAcceleratorOverrides: Gantry has no Elastic Inference
     if overrides
@@ -51,6 +51,7 @@ pub fn normalise(
 fn check_container(
     definition: &TaskDefinition,
     container: &ContainerOverride,
+    is_fargate: bool,
 ) -> Result<(), Refusal> {
     let Some(name) = container.name.as_deref().filter(|name| !name.is_empty()) else {
         return Err(Refusal::invalid_parameter(
@@ -80,18 +81,33 @@ fn check_container(
             "Gantry has no S3",
         ));
     }
-    // coverage: RunTask, StartTask refuses overrides.containerOverrides[].resourceRequirements: no node offers GPUs
-    if container.resource_requirements.iter().flatten().count() > 0 {
-        return Err(Refusal::unsupported_field(
-            "overrides.containerOverrides[].resourceRequirements",
-            "no node offers GPUs",
-        ));
-    }
+    let requirements = container.resource_requirements.as_deref();
+    check_requirements(requirements.unwrap_or_default(), is_fargate)?;
     check_sizes(
         container.cpu,
         container.memory.or(defined.memory),
         container.memory_reservation.or(defined.memory_reservation),
     )
+}
+
+// coverage: RunTask, StartTask refuses overrides.containerOverrides[].resourceRequirements[].sharingStrategy: Gantry has no NVIDIA MPS
+// coverage: RunTask, StartTask refuses overrides.containerOverrides[].resourceRequirements other than a number of GPUs: Gantry gives whole GPUs, by number
+fn check_requirements(
+    requirements: &[ResourceRequirement],
+    is_fargate: bool,
+) -> Result<(), Refusal> {
+    if requirements.iter().any(gpu::is_unsupported) {
+        return Err(Refusal::unsupported_field(
+            "overrides.containerOverrides[].resourceRequirements other than a number of GPUs",
+            "Gantry gives whole GPUs, by number",
+        ));
+    }
+    if is_fargate && !requirements.is_empty() {
+        return Err(Refusal::invalid_parameter(
+            "Tasks using the Fargate launch type do not support GPU resource requirements.",
+        ));
+    }
+    gpu::check(requirements)
 }
 
 fn check_sizes(

@@ -348,6 +348,7 @@ fn node(number: usize) -> ContainerInstanceRecord {
         memory_mib: 384 * 1024,
         reserved_tcp_ports: vec![22, 2375, 2376, 51678],
         reserved_udp_ports: vec![],
+        gpu_ids: vec![],
         attributes,
         own_attributes: vec![],
         availability_zone: format!("{REGION}{}", ["a", "b", "c"][number % 3]),

@@ -1,13 +1,15 @@
 //! Gives a task its node, its address and its network interface, in the transaction that decides it.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use api_ecs::types::AssignPublicIp;
 use clock::Clock;
-use state::{StateError, Tx};
+use ecs_rules::gpu;
+use state::{Head, StateError, Tx};
 
 use crate::records::{
     AddressRecord, ContainerInstanceRecord, ElasticNetworkInterface, SubnetRecord, TaskRecord,
+    TaskStatus,
 };
 
 /// Why a network interface could not be made.
@@ -22,7 +24,13 @@ pub(crate) enum AssignError {
 }
 
 /// Puts the task on the node. The caller writes the task's record; addresses are written here.
-pub(crate) fn to_node(task: &mut TaskRecord, node: &ContainerInstanceRecord, clock: &Clock) {
+pub(crate) fn to_node(
+    head: &Head,
+    task: &mut TaskRecord,
+    node: &ContainerInstanceRecord,
+    clock: &Clock,
+) {
+    give_gpus(head, task, node);
     task.container_instance_key = Some(state::Record::key(node));
     task.availability_zone = Some(node.availability_zone.clone());
     task.cpu_architecture = node
@@ -31,6 +39,33 @@ pub(crate) fn to_node(task: &mut TaskRecord, node: &ContainerInstanceRecord, clo
         .find(|attribute| attribute.name == "ecs.cpu-architecture")
         .and_then(|attribute| attribute.value.clone());
     task.connected_at = Some(clock.now());
+}
+
+/// The GPUs of a node that its tasks have.
+pub(crate) fn held_gpus(head: &Head, container_instance_key: &str) -> BTreeSet<String> {
+    let tasks = head.index::<TaskRecord>("by_container_instance", container_instance_key);
+    let living = tasks
+        .iter()
+        .filter(|task| task.last_status != TaskStatus::Stopped);
+    let containers = living.flat_map(|task| &task.containers);
+    containers
+        .flat_map(|container| container.gpu_ids.iter().cloned())
+        .collect()
+}
+
+fn give_gpus(head: &Head, task: &mut TaskRecord, node: &ContainerInstanceRecord) {
+    if task.gpus() == 0 {
+        return;
+    }
+    let held = held_gpus(head, &state::Record::key(node));
+    let held = held.iter().map(String::as_str).collect();
+    let containers = task.containers.iter();
+    let wanted: Vec<usize> = containers.map(|container| container.gpus).collect();
+    let given = gpu::assign(&wanted, &node.gpu_ids, &held)
+        .expect("placement counts the GPUs that are held, and those are other ones each");
+    for (container, ids) in task.containers.iter_mut().zip(given) {
+        container.gpu_ids = ids;
+    }
 }
 
 /// Makes the network interface of an awsvpc task: an address of the first of its subnets that has one free.

@@ -56,6 +56,7 @@ fn percent(head: &Head, cluster: &ClusterRecord, provider: &str) -> f64 {
             size: Size {
                 cpu_units: node.cpu_units,
                 memory_mib: node.memory_mib,
+                gpus: i64::try_from(node.gpu_ids.len()).unwrap_or(i64::MAX),
             },
             is_busy: daemon::has_other_tasks(head, &node.key()),
         })
@@ -71,6 +72,7 @@ fn percent(head: &Head, cluster: &ClusterRecord, provider: &str) -> f64 {
         .map(|task| Size {
             cpu_units: task.cpu_units,
             memory_mib: task.memory_mib,
+            gpus: task.gpus(),
         })
         .collect();
     reservation_percent(&instances, &waiting)

@@ -312,7 +312,7 @@ fn place(
             }
         }
     }
-    assign::to_node(task, &node, &ecs.clock);
+    assign::to_node(tx, task, &node, &ecs.clock);
     debug_assert!(task.container_instance_key == Some(node.key()));
     Ok(Placed::Yes)
 }

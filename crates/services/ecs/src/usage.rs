@@ -88,7 +88,7 @@ fn holding(task: &TaskRecord) -> Holding<'_> {
     Holding {
         cpu_units: task.cpu_units,
         memory_mib: task.memory_mib,
-        gpus: 0,
+        gpus: task.gpus(),
         host_ports: &task.host_ports,
         group: &task.group,
         phase: match task.last_status {
@@ -125,7 +125,7 @@ fn facts(node: &ContainerInstanceRecord) -> Facts {
         },
         cpu_units: node.cpu_units,
         memory_mib: node.memory_mib,
-        gpus: 0,
+        gpus: i64::try_from(node.gpu_ids.len()).unwrap_or(i64::MAX),
         attributes: Arc::new(Attributes::new(attributes.chain([zone]))),
         reserved_tcp_ports: node.reserved_tcp_ports.clone(),
         reserved_udp_ports: node.reserved_udp_ports.clone(),

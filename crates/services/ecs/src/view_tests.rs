@@ -151,6 +151,7 @@ fn instance(id: usize, serverless: bool, status: usize) -> ContainerInstanceReco
         memory_mib: 0,
         reserved_tcp_ports: vec![],
         reserved_udp_ports: vec![],
+        gpu_ids: vec![],
         attributes: vec![],
         own_attributes: vec![],
         availability_zone: String::new(),

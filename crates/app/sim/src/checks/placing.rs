@@ -173,6 +173,7 @@ mod tests {
             memory_mib: 1024,
             reserved_tcp_ports: vec![],
             reserved_udp_ports: vec![],
+            gpu_ids: vec![],
             attributes: vec![Attribute {
                 name: "rack".into(),
                 value: Some(rack.into()),

@@ -3,6 +3,7 @@
 mod adopt;
 mod clean_up;
 mod driver;
+mod gpus;
 mod health;
 pub mod image_cleanup;
 pub mod image_reference;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use link::acs;
 use runtime::{ContainerSpec, Device, Image, Mount, Namespace, Role, TaskGroup, Tmpfs, Ulimit};
 
+use super::gpus;
 use super::image_volumes::ImageVolumes;
 use super::sandbox;
 use super::settings::{Settings, SettingsError, is_no_new_privileges, namespace};
+use crate::gpus::Gpu;
 
 const MIB: u64 = 1024 * 1024;
 /// Docker's bounds of a CPU weight, which ECS keeps to.
@@ -36,6 +38,8 @@ pub struct SpecContext<'a> {
     pub shared_volumes: &'a Path,
     /// Of a Fargate container that does not say.
     pub open_files: i64,
+    /// Of the node.
+    pub gpus: &'a [Gpu],
 }
 
 /// Names a task's container on this node.
@@ -82,6 +86,7 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
     let tmpfs = host.tmpfs.iter();
     let tmpfs = tmpfs.map(|(destination, options)| tmpfs_of(destination, options));
     let tmpfs = tmpfs.collect::<Result<Vec<_>, _>>()?;
+    let own_gpus = gpus::of_container(context.task, name, context.gpus)?;
     let mut mounts = mounts(context, container, &mut Vec::new())?;
     ImageVolumes {
         declared: &image.volumes,
@@ -100,7 +105,10 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
             .filter(|name| !name.is_empty())
             .unwrap_or(context.hostname.to_owned()),
         command: command(container, context.settings, context.image)?,
-        environment: environment(container, config, &image.environment),
+        environment: gpus::visible(
+            environment(container, config, &image.environment),
+            &own_gpus,
+        ),
         user: config
             .user
             .clone()
@@ -150,7 +158,7 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
         sysctls: host.sysctls.clone().into_iter().collect(),
         init: host.init == Some(true),
         terminal: config.tty == Some(true),
-        devices: host.devices.iter().map(device).collect(),
+        devices: gpus::with_devices(host.devices.iter().map(device).collect(), &own_gpus),
         keep_stdin_open: config.open_stdin == Some(true),
         no_new_privileges: host
             .security_opt
@@ -357,6 +365,7 @@ fn mounts_of_other(
         task_directory: context.task_directory,
         shared_volumes: context.shared_volumes,
         open_files: context.open_files,
+        gpus: context.gpus,
     };
     let mut taken = mounts(&context, other, seen)?;
     for mount in &mut taken {
@@ -555,6 +564,10 @@ mod tests {
             task_directory: Path::new("/data/tasks/0123"),
             shared_volumes: Path::new("/data/volumes"),
             open_files: 65_535,
+            gpus: &[Gpu {
+                id: "GPU-1".into(),
+                devices: vec!["/dev/nvidia1".into(), "/dev/nvidiactl".into()],
+            }],
         })
     }
 
@@ -716,5 +729,31 @@ mod tests {
         let id = container_id("0123", 7, &long, 3);
         assert!(id.len() <= 128 && id.ends_with(".7.r3"), "{id}");
         assert_eq!(container_id("0123", 7, "web", 0), "0123-web");
+    }
+
+    #[test]
+    fn a_container_gets_the_gpus_that_it_is_associated_with() {
+        let association = |gpu: &str| acs::Association {
+            name: Some(gpu.into()),
+            kind: Some(acs::GPU_ASSOCIATION.into()),
+            content: None,
+            containers: vec!["web".into()],
+        };
+        let task = |associations| acs::Task {
+            associations,
+            ..Default::default()
+        };
+        let spec = spec_of(container(|_| {}), task(vec![association("GPU-1")])).unwrap();
+        let paths: Vec<_> = spec.devices.iter().map(|device| &device.source).collect();
+        assert_eq!(
+            paths,
+            [Path::new("/dev/nvidia1"), Path::new("/dev/nvidiactl")]
+        );
+        let variable = ("NVIDIA_VISIBLE_DEVICES".to_owned(), "GPU-1".to_owned());
+        assert!(spec.environment.contains(&variable));
+        let none = spec_of(container(|_| {}), task(vec![])).unwrap();
+        assert!(none.devices.is_empty() && !none.environment.contains(&variable));
+        let unknown = spec_of(container(|_| {}), task(vec![association("GPU-9")]));
+        assert!(unknown.unwrap_err().to_string().contains("GPU-9"));
     }
 }

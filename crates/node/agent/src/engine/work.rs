@@ -96,6 +96,7 @@ async fn create_and_start(mut order: StartOrder) -> Result<Started, String> {
         task_directory: &node.task_directory(&order.task_id),
         shared_volumes: &node.volumes_directory(),
         open_files: fargate_open_files(),
+        gpus: &node.gpus,
     });
     let cannot_create =
         |error: &dyn std::fmt::Display| format!("CannotCreateContainerError: {error}");

@@ -63,6 +63,7 @@ impl World {
             node_name: Some("node".to_owned()),
             overcommit: Overcommit::default(),
             attributes: Vec::new(),
+            gpus: vec![],
             resources: Some(Resources {
                 cpu_units: 2048,
                 memory_mib: 4096,

@@ -161,6 +161,7 @@ impl Node {
                 memory: 1.0,
             },
             attributes: Vec::new(),
+            gpus: vec![],
             resources: Some(Resources {
                 cpu_units: 2048,
                 memory_mib: 4096,

@@ -11,6 +11,8 @@ use crate::messages::messages;
 /// Desired statuses of a task in a payload.
 pub const DESIRED_RUNNING: &str = "RUNNING";
 pub const DESIRED_STOPPED: &str = "STOPPED";
+/// `type` of an association whose name is the id of a GPU.
+pub const GPU_ASSOCIATION: &str = "gpu";
 
 messages! {
     Ack(AckRequest) = "AckRequest",

@@ -36,6 +36,8 @@ pub struct TaskRenderInput<'a> {
     pub image_digests: &'a BTreeMap<String, String>,
     /// `mode` of a log driver whose configuration says none.
     pub default_log_mode: Option<&'a str>,
+    /// GPUs of this node, by the name of the container that has them.
+    pub gpu_ids: &'a BTreeMap<&'a str, &'a [String]>,
     /// Of an awsvpc task.
     pub network_interface: Option<NetworkInterface<'a>>,
 }
@@ -86,6 +88,7 @@ pub fn render_task(input: &TaskRenderInput<'_>) -> acs::Task {
             .iter()
             .map(elastic_network_interface)
             .collect(),
+        associations: gpu_associations(input),
         volumes: definition
             .volumes
             .iter()
@@ -107,6 +110,21 @@ pub fn render_task(input: &TaskRenderInput<'_>) -> acs::Task {
             .collect(),
         ..Default::default()
     }
+}
+
+/// One a GPU, as Amazon's agent reads them.
+fn gpu_associations(input: &TaskRenderInput<'_>) -> Vec<acs::Association> {
+    let of_container = |(name, ids): (&&str, &&[String])| {
+        let name = (*name).to_owned();
+        let associations = ids.iter().map(move |id| acs::Association {
+            name: Some(id.clone()),
+            kind: Some(acs::GPU_ASSOCIATION.to_owned()),
+            content: None,
+            containers: vec![name.clone()],
+        });
+        associations.collect::<Vec<_>>()
+    };
+    input.gpu_ids.iter().flat_map(of_container).collect()
 }
 
 /// Container instances have what their disks have, as at AWS.

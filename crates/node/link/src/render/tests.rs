@@ -19,6 +19,7 @@ fn pair(name: &str, value: &str) -> KeyValuePair {
 }
 
 static NO_DIGESTS: BTreeMap<String, String> = BTreeMap::new();
+static NO_GPUS: BTreeMap<&str, &[String]> = BTreeMap::new();
 
 fn input<'a>(
     definition: &'a TaskDefinition,
@@ -38,6 +39,7 @@ fn input<'a>(
         container_arns: arns,
         image_digests: &NO_DIGESTS,
         default_log_mode: None,
+        gpu_ids: &NO_GPUS,
         network_interface: None,
     }
 }
@@ -353,4 +355,38 @@ fn task_sizes_in_all_their_spellings() {
     assert_eq!(memory_mib("0.5 GB"), Some(512));
     assert_eq!(memory_mib("much"), None);
     assert_eq!(cpu_units("-1"), None);
+}
+
+#[test]
+fn gpus_are_associations() {
+    let definition = definition(vec![ContainerDefinition {
+        name: some("train"),
+        ..Default::default()
+    }]);
+    let arns = BTreeMap::new();
+    let ids = ["GPU-a".to_owned(), "GPU-b".to_owned()];
+    let gpu_ids = BTreeMap::from([("train", &ids[..])]);
+    let task = render_task(&TaskRenderInput {
+        gpu_ids: &gpu_ids,
+        ..input(&definition, &arns)
+    });
+    let told: Vec<_> = task
+        .associations
+        .iter()
+        .map(|one| {
+            (
+                one.name.as_deref(),
+                one.kind.as_deref(),
+                &one.containers[..],
+            )
+        })
+        .collect();
+    let of_train = &["train".to_owned()][..];
+    assert_eq!(
+        told,
+        [
+            (Some("GPU-a"), Some("gpu"), of_train),
+            (Some("GPU-b"), Some("gpu"), of_train)
+        ]
+    );
 }

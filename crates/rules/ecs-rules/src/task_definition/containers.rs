@@ -8,7 +8,7 @@ use api_ecs::types::{
 use limits::CONTAINERS_PER_TASK_DEFINITION;
 
 use super::{capabilities, containers, is_mode, is_name, list, logs, name, ports, volumes};
-use crate::Refusal;
+use crate::{Refusal, gpu};
 
 const IGNORED_EXIT_CODES: usize = 50;
 const IMAGE_CHARACTERS: usize = 255;
@@ -39,6 +39,7 @@ pub(super) fn normalise(definition: &mut TaskDefinition) -> Result<(), Refusal> 
         check_timeouts(container)?;
         capabilities::check(container)?;
         logs::check(container)?;
+        gpu::check(list(&container.resource_requirements))?;
     }
     for container in containers(definition) {
         check_network_settings(definition, container)?;

@@ -112,6 +112,9 @@ fn cannot_have(container: &ContainerDefinition) -> Option<String> {
             ));
         }
     }
+    if !list(&container.resource_requirements).is_empty() {
+        return Some("GPU resource requirements".into());
+    }
     if container.disable_networking == Some(true) {
         return Some("disableNetworking".into());
     }

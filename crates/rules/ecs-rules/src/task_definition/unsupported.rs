@@ -6,7 +6,7 @@ use api_ecs::types::{
 };
 
 use super::{list, logs, name};
-use crate::Refusal;
+use crate::{Refusal, gpu};
 
 /// A field that is refused when it asks for something.
 pub struct UnsupportedField<T> {
@@ -166,9 +166,20 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
         asks: |container| !list(&container.credential_specs).is_empty(),
     },
     UnsupportedField {
-        path: "containerDefinitions[].resourceRequirements",
-        why: "Gantry does not place GPUs or accelerators",
-        asks: |container| !list(&container.resource_requirements).is_empty(),
+        path: "containerDefinitions[].resourceRequirements[].sharingStrategy",
+        why: "Gantry has no NVIDIA MPS",
+        asks: |container| {
+            let mut requirements = list(&container.resource_requirements).iter();
+            requirements.any(|requirement| requirement.sharing_strategy.is_some())
+        },
+    },
+    UnsupportedField {
+        path: "containerDefinitions[].resourceRequirements other than a number of GPUs",
+        why: "Gantry gives whole GPUs, by number",
+        asks: |container| {
+            let mut requirements = list(&container.resource_requirements).iter();
+            requirements.any(gpu::is_unsupported)
+        },
     },
     UnsupportedField {
         path: "containerDefinitions[].dockerSecurityOptions other than no-new-privileges",

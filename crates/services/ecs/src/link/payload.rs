@@ -53,6 +53,11 @@ impl Gathered {
                 (container.name.clone(), arn)
             })
             .collect();
+        let gpu_ids: BTreeMap<&str, &[String]> = task
+            .containers
+            .iter()
+            .map(|container| (container.name.as_str(), container.gpu_ids.as_slice()))
+            .collect();
         let attachment_arn = render::task::attachment_arn(task).unwrap_or_default();
         let gateway = self.subnet.as_ref().and_then(|it| vpc::gateway(&it.cidr));
         let gateway = gateway.unwrap_or_default();
@@ -81,6 +86,7 @@ impl Gathered {
             container_arns: &container_arns,
             image_digests: &self.image_digests,
             default_log_mode: Some(&self.log_mode),
+            gpu_ids: &gpu_ids,
             network_interface,
         })
     }

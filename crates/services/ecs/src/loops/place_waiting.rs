@@ -34,6 +34,7 @@ impl Loop for PlaceWaiting {
                             node.connection.connected,
                             node.cpu_units,
                             node.memory_mib,
+                            node.gpu_ids.len(),
                             node.status,
                         )
                     };
@@ -87,7 +88,7 @@ struct Kind {
     revision: i32,
     group: String,
     capacity_provider: Option<String>,
-    size: (i64, i64),
+    size: (i64, i64, i64),
     /// Constraints and strategies.
     placing: String,
 }
@@ -100,7 +101,7 @@ impl Kind {
             revision: task.revision,
             group: task.group.clone(),
             capacity_provider: task.capacity_provider.clone(),
-            size: (task.cpu_units, task.memory_mib),
+            size: (task.cpu_units, task.memory_mib, task.gpus()),
             placing: format!("{:?}", task.placing),
         }
     }

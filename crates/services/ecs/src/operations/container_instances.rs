@@ -1,6 +1,6 @@
 //! What the operations on container instances share.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use api_ecs::{
     errors,
@@ -13,7 +13,7 @@ use wire::{Access, Caller, Error, Principal};
 use crate::{
     NodeUsage,
     access::{in_cluster, scope_of},
-    lookup,
+    assign, lookup,
     records::{Capacity, ContainerInstanceRecord},
     render,
 };
@@ -66,7 +66,11 @@ pub(super) fn render(
     include: &[ContainerInstanceField],
 ) -> ContainerInstance {
     let used = head.view::<NodeUsage>().of(&record.key());
-    render::container_instance::render(record, &used, include)
+    let held_gpus = match record.gpu_ids.is_empty() {
+        true => BTreeSet::new(),
+        false => assign::held_gpus(head, &record.key()),
+    };
+    render::container_instance::render(record, &used, &held_gpus, include)
 }
 
 pub(super) fn arn_of(caller: &Caller, cluster: &str, argument: &str) -> String {

@@ -138,6 +138,7 @@ impl Ecs {
             memory_mib: 0,
             reserved_tcp_ports: vec![],
             reserved_udp_ports: vec![],
+            gpu_ids: vec![],
             attributes: vec![],
             own_attributes: vec![],
             availability_zone: self.config.availability_zone.clone(),
@@ -216,6 +217,7 @@ fn fill(record: &mut ContainerInstanceRecord, offer: Offer, availability_zone: &
     record.memory_mib = offer.memory_mib;
     record.reserved_tcp_ports = offer.reserved_tcp_ports;
     record.reserved_udp_ports = offer.reserved_udp_ports;
+    record.gpu_ids = offer.gpu_ids;
     let said = offer
         .attributes
         .iter()

@@ -29,6 +29,8 @@ pub struct ContainerInstanceRecord {
     pub memory_mib: i64,
     pub reserved_tcp_ports: Vec<u16>,
     pub reserved_udp_ports: Vec<u16>,
+    #[serde(default)]
+    pub gpu_ids: Vec<String>,
     /// The agent's and the server's, as of the last registration.
     pub attributes: Vec<Attribute>,
     /// Those that users put there (PutAttributes); they outlive registrations.

@@ -101,6 +101,12 @@ pub struct ContainerRecord {
     pub memory_mib: Option<i64>,
     pub memory_reservation_mib: Option<i64>,
     pub network_bindings: Vec<NetworkBinding>,
+    /// How many GPUs it asks for.
+    #[serde(default)]
+    pub gpus: usize,
+    /// Those that it has on its node, from placement on.
+    #[serde(default)]
+    pub gpu_ids: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +141,12 @@ impl TaskRecord {
 
     pub fn arn(&self) -> String {
         names::Scope::new(&self.account, &self.region).task(&self.cluster, &self.id)
+    }
+
+    /// GPUs that its containers ask for together.
+    pub fn gpus(&self) -> i64 {
+        let gpus: usize = self.containers.iter().map(|container| container.gpus).sum();
+        i64::try_from(gpus).unwrap_or(i64::MAX)
     }
 
     /// Whether it is the task of a daemon (CreateDaemon).

@@ -1,5 +1,7 @@
 //! Container instances as DescribeContainerInstances shows them.
 
+use std::collections::BTreeSet;
+
 use api_ecs::types::{
     Attribute, ContainerInstance, ContainerInstanceField, ContainerInstanceHealthStatus,
     InstanceHealthCheckResult, InstanceHealthCheckState, InstanceHealthCheckType, Resource,
@@ -12,6 +14,7 @@ use crate::{records::ContainerInstanceRecord, usage::Used};
 pub(crate) fn render(
     record: &ContainerInstanceRecord,
     used: &Used,
+    held_gpus: &BTreeSet<String>,
     include: &[ContainerInstanceField],
 ) -> ContainerInstance {
     let count = |tasks: usize| Some(i32::try_from(tasks).unwrap_or(i32::MAX));
@@ -24,7 +27,7 @@ pub(crate) fn render(
             docker_version: given(&record.docker_version),
         }),
         registered_resources: Some(registered(record)),
-        remaining_resources: Some(remaining(record, used)),
+        remaining_resources: Some(remaining(record, used, held_gpus)),
         status: Some(record.shown_status().into()),
         status_reason: status_reason(record),
         capacity_provider_name: record.capacity_provider().map(Into::into),
@@ -66,16 +69,24 @@ fn attributes(record: &ContainerInstanceRecord) -> Vec<Attribute> {
 }
 
 fn registered(record: &ContainerInstanceRecord) -> Vec<Resource> {
-    vec![
+    let mut resources = vec![
         integer("CPU", record.cpu_units),
         integer("MEMORY", record.memory_mib),
         ports("PORTS", record.reserved_tcp_ports.clone()),
         ports("PORTS_UDP", record.reserved_udp_ports.clone()),
-    ]
+    ];
+    if !record.gpu_ids.is_empty() {
+        resources.push(set("GPU", record.gpu_ids.clone()));
+    }
+    resources
 }
 
 /// Ports are those in use: what is left of 65,535 would be a long list.
-fn remaining(record: &ContainerInstanceRecord, used: &Used) -> Vec<Resource> {
+fn remaining(
+    record: &ContainerInstanceRecord,
+    used: &Used,
+    held_gpus: &BTreeSet<String>,
+) -> Vec<Resource> {
     let taken = |reserved: &[u16], protocol: &str| {
         let by_tasks = used.host_ports.keys().filter(|(_, used)| used == protocol);
         let mut all: Vec<u16> = reserved
@@ -87,12 +98,17 @@ fn remaining(record: &ContainerInstanceRecord, used: &Used) -> Vec<Resource> {
         all.dedup();
         all
     };
-    vec![
+    let mut resources = vec![
         integer("CPU", record.cpu_units - used.cpu_units),
         integer("MEMORY", record.memory_mib - used.memory_mib),
         ports("PORTS", taken(&record.reserved_tcp_ports, "tcp")),
         ports("PORTS_UDP", taken(&record.reserved_udp_ports, "udp")),
-    ]
+    ];
+    if !record.gpu_ids.is_empty() {
+        let free = record.gpu_ids.iter().filter(|id| !held_gpus.contains(*id));
+        resources.push(set("GPU", free.cloned().collect()));
+    }
+    resources
 }
 
 fn integer(name: &str, value: i64) -> Resource {
@@ -107,10 +123,14 @@ fn integer(name: &str, value: i64) -> Resource {
 }
 
 fn ports(name: &str, ports: Vec<u16>) -> Resource {
+    set(name, ports.iter().map(u16::to_string).collect())
+}
+
+fn set(name: &str, members: Vec<String>) -> Resource {
     Resource {
         name: Some(name.into()),
         r#type: Some("STRINGSET".into()),
-        string_set_value: Some(ports.iter().map(u16::to_string).collect()),
+        string_set_value: Some(members),
         integer_value: Some(0),
         long_value: Some(0),
         double_value: Some(0.0),

@@ -184,7 +184,7 @@ fn container(scope: &Scope, task: &TaskRecord, record: &ContainerRecord) -> type
         container_arn: Some(scope.container(&task.cluster, &task.id, &record.id)),
         cpu: Some(record.cpu_units.to_string()),
         exit_code: record.exit_code,
-        gpu_ids: None,
+        gpu_ids: (!record.gpu_ids.is_empty()).then(|| record.gpu_ids.clone()),
         gpu_sharing_strategy: None,
         health_status: Some(record.health.as_str().into()),
         image: Some(record.image.clone()),

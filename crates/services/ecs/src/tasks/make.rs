@@ -1,7 +1,7 @@
 //! A task's record, from its definition and what was asked for.
 
 use api_ecs::types::{ContainerDefinition, ContainerOverride, TaskOverride};
-use ecs_rules::node::CAPACITY_PROVIDER_ATTRIBUTE;
+use ecs_rules::{gpu, node::CAPACITY_PROVIDER_ATTRIBUTE};
 use state::Head;
 
 use super::NewTask;
@@ -177,6 +177,10 @@ fn container_record(
     let reservation = own
         .and_then(|own| own.memory_reservation)
         .or(container.memory_reservation);
+    let of_override = own.and_then(|own| own.resource_requirements.as_deref());
+    let requirements = of_override
+        .filter(|own| !own.is_empty())
+        .or(container.resource_requirements.as_deref());
     ContainerRecord {
         id: names::container_id(&ecs.clock),
         image: container.image.clone().unwrap_or_default(),
@@ -192,6 +196,8 @@ fn container_record(
         memory_mib: memory.map(i64::from),
         memory_reservation_mib: reservation.map(i64::from),
         network_bindings: vec![],
+        gpus: gpu::asked(requirements.unwrap_or_default()),
+        gpu_ids: vec![],
         name,
     }
 }

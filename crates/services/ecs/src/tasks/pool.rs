@@ -41,7 +41,7 @@ impl Wanted {
             need: Need {
                 cpu_units: task.cpu_units,
                 memory_mib: task.memory_mib,
-                gpus: 0,
+                gpus: task.gpus(),
                 host_ports: task.host_ports.clone(),
                 attributes: required,
                 member_of: placing.member_of.clone(),

@@ -43,7 +43,7 @@ pub(crate) fn create_on(
             Err(error) => return Ok(StartedOn::NoAddress(error.to_string())),
         }
     }
-    assign::to_node(&mut task, node, &ecs.clock);
+    assign::to_node(tx, &mut task, node, &ecs.clock);
     tx.insert(task.clone())?;
     Ok(StartedOn::Placed(Box::new(task)))
 }

@@ -11,6 +11,7 @@ mod connections;
 mod container_instances;
 mod delete_definitions;
 mod first_start;
+mod gpus;
 mod placement;
 mod run_task;
 mod services;

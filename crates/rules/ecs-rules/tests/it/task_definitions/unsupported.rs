@@ -152,7 +152,21 @@ fn what_gantry_lacks_is_refused_by_name() {
         ),
         (
             first(plain(), |it| {
-                it.resource_requirements = Some(vec![ResourceRequirement::default()])
+                it.resource_requirements = Some(vec![ResourceRequirement {
+                    r#type: Some(ResourceType::GPU),
+                    sharing_strategy: Some(SharingStrategy::default()),
+                    ..ResourceRequirement::default()
+                }])
+            }),
+            "sharingStrategy",
+        ),
+        (
+            first(plain(), |it| {
+                it.resource_requirements = Some(vec![ResourceRequirement {
+                    r#type: Some(ResourceType::GPU),
+                    value: Some("ALL".into()),
+                    ..ResourceRequirement::default()
+                }])
             }),
             "resourceRequirements",
         ),
