@@ -23,6 +23,9 @@ pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
 pub const CAPACITY_PROVIDERS_PER_REGION: usize = 1_000;
 /// Tasks of a cluster that wait for capacity which managed scaling is to bring.
 pub const PROVISIONING_TASKS_PER_CLUSTER: usize = 500;
+/// How long a task waits for capacity; on AWS between 10 and 30 minutes
+/// (<https://aws.amazon.com/blogs/containers/deep-dive-on-amazon-ecs-cluster-auto-scaling/>).
+pub const PROVISIONING_MINUTES: u64 = 15;
 pub const CONTAINER_INSTANCES_PER_START_TASK: usize = 10;
 pub const TASK_DEFINITIONS_PER_DELETE: usize = 10;
 pub const TASKS_PER_UPDATE_PROTECTION: usize = 10;

@@ -2,7 +2,7 @@
 //!
 //! A task is made, placed and given its address in one transaction, so that its start costs the server one commit.
 
-mod capacity;
+pub(crate) mod capacity;
 mod failures;
 mod make;
 mod pool;
@@ -10,7 +10,7 @@ mod start_on;
 
 use api_ecs::types::{NetworkConfiguration, TaskOverride};
 use clock::UnixMillis;
-use ecs_rules::task_state::ContainerStatus;
+use ecs_rules::task_state::{ContainerStatus, stop_code};
 use placement::{Explanation, Filter, Standing};
 use state::{Head, Record, StateError, Tx};
 use wire::Stored;
@@ -164,16 +164,9 @@ pub(crate) fn node_matches(
 
 /// Tries again to place a task that waits; true when it has a node now.
 pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool, StateError> {
-    let Some(known) = tx.get::<TaskRecord>(key) else {
+    let Some(mut task) = waiting(tx, key) else {
         return Ok(true);
     };
-    let is_waiting = known.container_instance_key.is_none()
-        && known.desired_status == DesiredStatus::Running
-        && known.last_status == TaskStatus::Provisioning;
-    if !is_waiting {
-        return Ok(true);
-    }
-    let mut task = TaskRecord::clone(&known);
     let Some(wanted) = wanted(tx, &task) else {
         return Ok(false);
     };
@@ -188,6 +181,29 @@ pub(crate) fn place_again(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<bool,
         }
         Placed::Later | Placed::No(_) => Ok(false),
     }
+}
+
+/// Ends a task that no node took for too long. The reason is the one that RunTask answers where nothing waits
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>: "or stopped reason").
+pub(crate) fn give_up_waiting(ecs: &Ecs, tx: &mut Tx<'_>, key: &str, now: UnixMillis) {
+    let Some(mut task) = waiting(tx, key) else {
+        return;
+    };
+    if let Some(wanted) = wanted(tx, &task) {
+        task.placement = Some(wanted.place(tx, ecs.clock.random_u64()).explanation);
+    }
+    let reason = capacity::why_none_came(tx, &task);
+    tx.put(task);
+    stop(tx, key, stop_code::TASK_FAILED_TO_START, reason, now);
+}
+
+/// A task that has no node and is to get one.
+fn waiting(head: &Head, key: &str) -> Option<TaskRecord> {
+    let known = head.get::<TaskRecord>(key)?;
+    let is_waiting = known.container_instance_key.is_none()
+        && known.desired_status == DesiredStatus::Running
+        && known.last_status == TaskStatus::Provisioning;
+    is_waiting.then(|| TaskRecord::clone(&known))
 }
 
 /// Asks a task to stop; the first cause is kept. One without a node is STOPPED at once. False if it was stopping already.

@@ -1,4 +1,5 @@
-//! Places the tasks that wait for a node: those made while the nodes that would fit were away for a moment.
+//! Places the tasks that wait for a node: those made while the nodes that would fit were away for a moment, and those of
+//! capacity providers that are to bring one. What has waited for too long is given up, as on AWS.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -6,8 +7,10 @@ use std::{
     time::Duration,
 };
 
+use clock::UnixMillis;
 use kit::{Loop, LoopError, Next};
-use state::{Change, Head, Record};
+use limits::PROVISIONING_MINUTES;
+use state::{Change, Head, Record, StateError};
 
 use crate::{
     Ecs,
@@ -17,6 +20,7 @@ use crate::{
 
 /// The only key: all that wait are looked at together, since what frees one node may help any of them.
 const WAITING: &str = "waiting";
+const WAIT: Duration = Duration::from_secs(PROVISIONING_MINUTES * 60);
 
 pub(super) struct PlaceWaiting(pub Arc<Ecs>);
 
@@ -59,24 +63,47 @@ impl Loop for PlaceWaiting {
         let waiting = self.0.store.read(|head| {
             let mut tasks = head.index::<TaskRecord>("by_work", "unplaced");
             tasks.sort_by_key(|task| task.created_at);
-            let kinds = tasks.iter().map(|task| (task.key(), Kind::of(task)));
+            let kinds = tasks
+                .iter()
+                .map(|task| (task.key(), Kind::of(task), task.created_at + WAIT));
             kinds.collect::<Vec<_>>()
         });
+        let now = self.0.clock.now();
+        let mut next = Next::OnChange;
         // What one of a kind did not get, the others of its kind do not get either.
         let mut refused = HashSet::new();
-        for (key, kind) in waiting.head() {
-            if refused.contains(&kind) {
+        for (key, kind, ends_at) in waiting.head() {
+            let is_refused = refused.contains(&kind) || !self.place(&key)?;
+            if !is_refused {
                 continue;
             }
-            let placed = self
-                .0
-                .store
-                .transact(|tx| tasks::place_again(&self.0, tx, &key))?;
-            if !placed.head() {
-                refused.insert(kind);
+            refused.insert(kind);
+            if ends_at <= now {
+                self.give_up(&key, now)?;
+            } else if next == Next::OnChange {
+                // The others came later.
+                next = Next::At(ends_at);
             }
         }
-        Ok(Next::OnChange)
+        Ok(next)
+    }
+}
+
+impl PlaceWaiting {
+    fn place(&self, key: &str) -> Result<bool, StateError> {
+        let ecs = &self.0;
+        let placed = ecs.store.transact(|tx| tasks::place_again(ecs, tx, key))?;
+        Ok(placed.head())
+    }
+
+    fn give_up(&self, key: &str, now: UnixMillis) -> Result<(), StateError> {
+        let ecs = &self.0;
+        let given_up = ecs.store.transact(|tx| {
+            tasks::give_up_waiting(ecs, tx, key, now);
+            Ok::<_, StateError>(())
+        })?;
+        given_up.head();
+        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     lookup,
     records::{ClusterRecord, Tags, TaskDefinitionRecord, TaskDefinitionStatus, TaskRecord},
     render,
-    tasks::{self, Creation, Launch, NewTask, NoRoom},
+    tasks::{self, Creation, Launch, NewTask, NoRoom, capacity},
 };
 
 impl Handle<operations::RunTask> for Ecs {
@@ -355,13 +355,13 @@ fn refuse_without_instances(plan: &Plan, no_room: &NoRoom) -> Result<(), Error> 
 /// Where no container instance is to blame: there was no address, or nobody sees the nodes.
 fn failure_without_instance(plan: &Plan, no_room: &NoRoom) -> Option<Failure> {
     let (reason, detail) = match &no_room.no_address {
-        Some(no_address) => ("RESOURCE:ENI", no_address.clone()),
+        Some(no_address) => (capacity::NO_ADDRESS, no_address.clone()),
         None if no_room.is_provider_empty => (
-            "EMPTY CAPACITY PROVIDER",
+            capacity::EMPTY_CAPACITY_PROVIDER,
             "The capacity provider has no container instances in this cluster. A node says that it is one of its instances: gantry agent --capacity ec2 --capacity-provider NAME.".to_owned(),
         ),
         None if plan.is_serverless() => (
-            "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+            capacity::FARGATE_UNAVAILABLE,
             detail(no_room),
         ),
         None => return None,

@@ -372,6 +372,62 @@ async fn tasks_wait_in_provisioning_for_capacity_that_scaling_brings() {
     assert_eq!(placed.last_status.as_deref(), Some("PENDING"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_too_long_is_given_up() {
+    let world = World::simulated().await;
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
+    provider(&world, "web", true).await;
+    let definition = ec2_definition(&world, "web", 0).await;
+    let run_one = async || {
+        let ran = world.call::<op::RunTask>(run(&definition, "web", 1)).await;
+        ran.unwrap().tasks.unwrap().remove(0).task_arn.unwrap()
+    };
+    let shown = async |arn: &String| {
+        let request = DescribeTasksRequest {
+            tasks: Some(vec![arn.clone()]),
+            ..DescribeTasksRequest::default()
+        };
+        let answer = world.call::<op::DescribeTasks>(request).await;
+        answer.unwrap().tasks.unwrap().remove(0)
+    };
+    let minutes = |count: u64| std::time::Duration::from_secs(count * 60);
+    let first = run_one().await;
+    world.clock.sleep(minutes(10)).await;
+    let second = run_one().await;
+    world.clock.sleep(minutes(4)).await;
+    assert_eq!(
+        shown(&first).await.last_status.as_deref(),
+        Some("PROVISIONING")
+    );
+    world.clock.sleep(minutes(2)).await;
+    let given_up = shown(&first).await;
+    assert_eq!(given_up.last_status.as_deref(), Some("STOPPED"));
+    assert_eq!(given_up.stop_code, Some(TaskStopCode::TASK_FAILED_TO_START));
+    assert_eq!(
+        given_up.stopped_reason.as_deref(),
+        Some("EMPTY CAPACITY PROVIDER")
+    );
+    assert_eq!(
+        shown(&second).await.last_status.as_deref(),
+        Some("PROVISIONING")
+    );
+
+    // An instance that is too small helps no more, and says what it lacks.
+    world.clock.sleep(minutes(8)).await;
+    let mut small = registration("default", "container-instance", 128, 8192);
+    small.attributes.get_or_insert_default().push(Attribute {
+        name: Some("gantry.capacity-provider".into()),
+        value: Some("web".into()),
+        ..Attribute::default()
+    });
+    let arn = world.register("small", small).await;
+    let _agent = Agent::connect(&world, "small", &arn).await;
+    world.clock.sleep(std::time::Duration::from_secs(70)).await;
+    let given_up = shown(&second).await;
+    assert_eq!(given_up.stopped_reason.as_deref(), Some("RESOURCE:CPU"));
+}
+
 #[tokio::test]
 async fn only_so_many_tasks_wait() {
     let world = World::new().await;
