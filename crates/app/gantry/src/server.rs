@@ -15,6 +15,8 @@ use service_ec2::Ec2;
 use service_ecr::Ecr;
 use service_ecs::Ecs;
 use service_logs::Logs;
+use service_secretsmanager::SecretsManager;
+use service_ssm::Ssm;
 use state::{Schema, StateError, Store};
 use tokio::{sync::watch, task::JoinHandle};
 use vault::Vault;
@@ -57,6 +59,8 @@ struct Services {
     ecr: Arc<Ecr>,
     control: Arc<Control>,
     logs: Arc<Logs>,
+    ssm: Arc<Ssm>,
+    secrets_manager: Arc<SecretsManager>,
     log_store: LogStore,
     registry: Registry,
     policy: Arc<PrincipalPolicy>,
@@ -107,6 +111,7 @@ impl RunningServer {
         let (close, closing) = watch::channel(false);
         let mut running = services.control.spawn_loops(&stopping).await?;
         running.extend(services.ecs.spawn_loops(&stopping));
+        running.extend(services.secrets_manager.spawn_loops(&stopping));
         if let (Some(certificates), Some(tls)) = (certificates, tls) {
             let renewing = certificates.renew_until(tls, stopping.clone());
             running.push(clock.spawn("certificates", renewing));
@@ -210,7 +215,7 @@ fn is_gantry(pid: u32) -> bool {
 }
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
-    let schema = Vault::schema(Schema::new());
+    let schema = SecretsManager::schema(Ssm::schema(Vault::schema(Schema::new())));
     let schema = Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(schema)))).view::<LiveTasks>();
     let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
@@ -271,6 +276,8 @@ async fn open_services(
             },
         ),
         logs: Logs::new(log_store.clone(), clock.clone()),
+        secrets_manager: SecretsManager::new(store.clone(), clock.clone(), Arc::clone(&vault)),
+        ssm: Ssm::new(store.clone(), clock.clone(), Arc::clone(&vault)),
         log_store,
         control: Control::new(Parts {
             store: store.clone(),
@@ -315,6 +322,10 @@ async fn open_gateway(
         .service(Arc::new(api_ecr::Server(Arc::clone(&services.ecr))))
         .service(Arc::new(api_gantry::Server(Arc::clone(&services.control))))
         .service(Arc::new(api_logs::Server(Arc::clone(&services.logs))))
+        .service(Arc::new(api_secretsmanager::Server(Arc::clone(
+            &services.secrets_manager,
+        ))))
+        .service(Arc::new(api_ssm::Server(Arc::clone(&services.ssm))))
         .registry(services.registry.clone())
         .websocket("/acs/ws", Arc::new(AcsSocket(Arc::clone(&services.ecs))))
         .websocket("/tcs/ws", Arc::new(TcsSocket(Arc::clone(&services.ecs))))

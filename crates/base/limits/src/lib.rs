@@ -270,3 +270,42 @@ pub const ATTRIBUTE_CHARACTERS: usize = 128;
 
 /// A policy document as it is sent; what IAM allows of each kind is less.
 pub const POLICY_BYTES: usize = 128 * 1024;
+
+// SSM Parameter Store: https://docs.aws.amazon.com/general/latest/gr/ssm.html
+
+pub const PARAMETERS_STANDARD: usize = 10_000;
+pub const PARAMETERS_ADVANCED: usize = 100_000;
+pub const PARAMETER_STANDARD_BYTES: usize = 4096;
+pub const PARAMETER_ADVANCED_BYTES: usize = 8192;
+/// Versions of a parameter that are kept; it takes one row each, so a parameter is deleted in one transaction.
+pub const PARAMETER_VERSIONS: i64 = 100;
+pub const PARAMETER_LABELS_PER_VERSION: usize = 10;
+pub const PARAMETER_HIERARCHY_LEVELS: usize = 15;
+pub const PARAMETER_NAME_CHARACTERS: usize = 1011;
+pub const PARAMETER_DESCRIBE_ITEMS: usize = 50;
+pub const PARAMETER_PATH_ITEMS: usize = 10;
+/// A pattern that compiles to more than this is refused.
+pub const PARAMETER_PATTERN_PROGRAM_BYTES: usize = 1024 * 1024;
+
+// AWS Secrets Manager: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+
+pub const SECRETS_PER_REGION: usize = 500_000;
+pub const SECRET_BYTES: usize = 65_536;
+pub const SECRET_NAME_CHARACTERS: usize = 512;
+/// Staging labels of all versions of a secret.
+pub const SECRET_STAGES: usize = 20;
+/// Versions of a secret that are kept, those with labels first: "around 100" says AWS. With the secret's own row they
+/// fit one transaction.
+pub const SECRET_VERSIONS: usize = 90;
+pub const SECRETS_PAGE_ITEMS: usize = 100;
+pub const SECRETS_PER_BATCH: usize = 20;
+pub const SECRET_RECOVERY_DAYS: i64 = 30;
+pub const SECRET_RECOVERY_DAYS_LEAST: i64 = 7;
+
+// Secrets of tasks
+
+/// How long an agent waits for all secrets and environment files of a task.
+pub const TASK_SECRETS_SECONDS: u64 = 60;
+/// Environment files of a container: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/use-environment-file.html
+pub const ENVIRONMENT_FILES_PER_CONTAINER: usize = 10;
+pub const ENVIRONMENT_FILE_BYTES: usize = 1024 * 1024;

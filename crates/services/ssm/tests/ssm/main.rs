@@ -1,0 +1,4 @@
+//! The operations through their handlers, on a store in memory.
+
+mod parameters;
+mod world;
