@@ -12,4 +12,8 @@ wire::string_enum!(LogGroupClass { STANDARD = "STANDARD", INFREQUENT_ACCESS = "I
 
 wire::string_enum!(OrderBy { LOG_STREAM_NAME = "LogStreamName", LAST_EVENT_TIME = "LastEventTime" });
 
+wire::string_enum!(QueryLanguage { CWLI = "CWLI", SQL = "SQL", PPL = "PPL" });
+
+wire::string_enum!(QueryStatus { SCHEDULED = "Scheduled", RUNNING = "Running", COMPLETE = "Complete", FAILED = "Failed", CANCELLED = "Cancelled", TIMEOUT = "Timeout", UNKNOWN = "Unknown" });
+
 wire::string_enum!(StandardUnit { SECONDS = "Seconds", MICROSECONDS = "Microseconds", MILLISECONDS = "Milliseconds", BYTES = "Bytes", KILOBYTES = "Kilobytes", MEGABYTES = "Megabytes", GIGABYTES = "Gigabytes", TERABYTES = "Terabytes", BITS = "Bits", KILOBITS = "Kilobits", MEGABITS = "Megabits", GIGABITS = "Gigabits", TERABITS = "Terabits", PERCENT = "Percent", COUNT = "Count", BYTES_SECOND = "Bytes/Second", KILOBYTES_SECOND = "Kilobytes/Second", MEGABYTES_SECOND = "Megabytes/Second", GIGABYTES_SECOND = "Gigabytes/Second", TERABYTES_SECOND = "Terabytes/Second", BITS_SECOND = "Bits/Second", KILOBITS_SECOND = "Kilobits/Second", MEGABITS_SECOND = "Megabits/Second", GIGABITS_SECOND = "Gigabits/Second", TERABITS_SECOND = "Terabits/Second", COUNT_SECOND = "Count/Second", NONE = "None" });

@@ -49,6 +49,17 @@ pub fn limit_exceeded_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::LIMIT_EXCEEDED_EXCEPTION, message.into())
 }
 
+pub fn malformed_query_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::MALFORMED_QUERY_EXCEPTION, message.into())
+}
+
+pub fn malformed_query_exception_with(
+    message: impl Into<String>,
+    details: types::MalformedQueryException,
+) -> Error {
+    malformed_query_exception(message).with_details(details)
+}
+
 pub fn operation_aborted_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::OPERATION_ABORTED_EXCEPTION, message.into())
 }

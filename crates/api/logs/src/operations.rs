@@ -445,10 +445,14 @@ impl Operation for DeleteMetricFilter {
 
 pub(crate) static DELETE_QUERY_DEFINITION: OperationSchema = OperationSchema {
     name: "DeleteQueryDefinition",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DELETE_QUERY_DEFINITION_REQUEST,
+    output: &schemas::DELETE_QUERY_DEFINITION_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -456,6 +460,15 @@ pub(crate) static DELETE_QUERY_DEFINITION: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DeleteQueryDefinition;
+
+impl Operation for DeleteQueryDefinition {
+    type Input = types::DeleteQueryDefinitionRequest;
+    type Output = types::DeleteQueryDefinitionResponse;
+    const SCHEMA: &'static OperationSchema = &DELETE_QUERY_DEFINITION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DELETE_RESOURCE_POLICY: OperationSchema = OperationSchema {
     name: "DeleteResourcePolicy",
@@ -805,10 +818,14 @@ impl Operation for DescribeMetricFilters {
 
 pub(crate) static DESCRIBE_QUERIES: OperationSchema = OperationSchema {
     name: "DescribeQueries",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DESCRIBE_QUERIES_REQUEST,
+    output: &schemas::DESCRIBE_QUERIES_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -817,12 +834,24 @@ pub(crate) static DESCRIBE_QUERIES: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct DescribeQueries;
+
+impl Operation for DescribeQueries {
+    type Input = types::DescribeQueriesRequest;
+    type Output = types::DescribeQueriesResponse;
+    const SCHEMA: &'static OperationSchema = &DESCRIBE_QUERIES;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static DESCRIBE_QUERY_DEFINITIONS: OperationSchema = OperationSchema {
     name: "DescribeQueryDefinitions",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DESCRIBE_QUERY_DEFINITIONS_REQUEST,
+    output: &schemas::DESCRIBE_QUERY_DEFINITIONS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -830,6 +859,15 @@ pub(crate) static DESCRIBE_QUERY_DEFINITIONS: OperationSchema = OperationSchema 
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DescribeQueryDefinitions;
+
+impl Operation for DescribeQueryDefinitions {
+    type Input = types::DescribeQueryDefinitionsRequest;
+    type Output = types::DescribeQueryDefinitionsResponse;
+    const SCHEMA: &'static OperationSchema = &DESCRIBE_QUERY_DEFINITIONS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DESCRIBE_RESOURCE_POLICIES: OperationSchema = OperationSchema {
     name: "DescribeResourcePolicies",
@@ -1056,10 +1094,15 @@ pub(crate) static GET_LOG_FIELDS: OperationSchema = OperationSchema {
 
 pub(crate) static GET_LOG_GROUP_FIELDS: OperationSchema = OperationSchema {
     name: "GetLogGroupFields",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_LOG_GROUP_FIELDS_REQUEST,
+    output: &schemas::GET_LOG_GROUP_FIELDS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1067,6 +1110,15 @@ pub(crate) static GET_LOG_GROUP_FIELDS: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetLogGroupFields;
+
+impl Operation for GetLogGroupFields {
+    type Input = types::GetLogGroupFieldsRequest;
+    type Output = types::GetLogGroupFieldsResponse;
+    const SCHEMA: &'static OperationSchema = &GET_LOG_GROUP_FIELDS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_LOG_OBJECT: OperationSchema = OperationSchema {
     name: "GetLogObject",
@@ -1084,10 +1136,15 @@ pub(crate) static GET_LOG_OBJECT: OperationSchema = OperationSchema {
 
 pub(crate) static GET_LOG_RECORD: OperationSchema = OperationSchema {
     name: "GetLogRecord",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_LOG_RECORD_REQUEST,
+    output: &schemas::GET_LOG_RECORD_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1095,6 +1152,15 @@ pub(crate) static GET_LOG_RECORD: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetLogRecord;
+
+impl Operation for GetLogRecord {
+    type Input = types::GetLogRecordRequest;
+    type Output = types::GetLogRecordResponse;
+    const SCHEMA: &'static OperationSchema = &GET_LOG_RECORD;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_LOOKUP_TABLE: OperationSchema = OperationSchema {
     name: "GetLookupTable",
@@ -1112,10 +1178,14 @@ pub(crate) static GET_LOOKUP_TABLE: OperationSchema = OperationSchema {
 
 pub(crate) static GET_QUERY_RESULTS: OperationSchema = OperationSchema {
     name: "GetQueryResults",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_QUERY_RESULTS_REQUEST,
+    output: &schemas::GET_QUERY_RESULTS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1123,6 +1193,15 @@ pub(crate) static GET_QUERY_RESULTS: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetQueryResults;
+
+impl Operation for GetQueryResults {
+    type Input = types::GetQueryResultsRequest;
+    type Output = types::GetQueryResultsResponse;
+    const SCHEMA: &'static OperationSchema = &GET_QUERY_RESULTS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_SCHEDULED_QUERY: OperationSchema = OperationSchema {
     name: "GetScheduledQuery",
@@ -1603,10 +1682,15 @@ impl Operation for PutMetricFilter {
 
 pub(crate) static PUT_QUERY_DEFINITION: OperationSchema = OperationSchema {
     name: "PutQueryDefinition",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_QUERY_DEFINITION_REQUEST,
+    output: &schemas::PUT_QUERY_DEFINITION_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1614,6 +1698,15 @@ pub(crate) static PUT_QUERY_DEFINITION: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutQueryDefinition;
+
+impl Operation for PutQueryDefinition {
+    type Input = types::PutQueryDefinitionRequest;
+    type Output = types::PutQueryDefinitionResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_QUERY_DEFINITION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_RESOURCE_POLICY: OperationSchema = OperationSchema {
     name: "PutResourcePolicy",
@@ -1729,10 +1822,16 @@ pub(crate) static START_LIVE_TAIL: OperationSchema = OperationSchema {
 
 pub(crate) static START_QUERY: OperationSchema = OperationSchema {
     name: "StartQuery",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::START_QUERY_REQUEST,
+    output: &schemas::START_QUERY_RESPONSE,
+    errors: &[
+        &schemas::MALFORMED_QUERY_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1741,12 +1840,25 @@ pub(crate) static START_QUERY: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct StartQuery;
+
+impl Operation for StartQuery {
+    type Input = types::StartQueryRequest;
+    type Output = types::StartQueryResponse;
+    const SCHEMA: &'static OperationSchema = &START_QUERY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static STOP_QUERY: OperationSchema = OperationSchema {
     name: "StopQuery",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::STOP_QUERY_REQUEST,
+    output: &schemas::STOP_QUERY_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::SERVICE_UNAVAILABLE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1754,6 +1866,15 @@ pub(crate) static STOP_QUERY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct StopQuery;
+
+impl Operation for StopQuery {
+    type Input = types::StopQueryRequest;
+    type Output = types::StopQueryResponse;
+    const SCHEMA: &'static OperationSchema = &STOP_QUERY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static TAG_LOG_GROUP: OperationSchema = OperationSchema {
     name: "TagLogGroup",

@@ -58,6 +58,18 @@ pub static AMAZON_RESOURCE_NAME: Schema = Schema {
     },
 };
 
+pub static CLIENT_TOKEN: Schema = Schema {
+    name: "ClientToken",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(36.0),
+        max: Some(128.0),
+        pattern: Some("\\S{36,128}"),
+        ..Traits::NONE
+    },
+};
+
 pub static CREATE_LOG_GROUP_REQUEST: Schema = Schema {
     name: "CreateLogGroupRequest",
     kind: Kind::Structure,
@@ -242,6 +254,31 @@ pub static DELETE_METRIC_FILTER_REQUEST: Schema = Schema {
             },
         },
     ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_QUERY_DEFINITION_REQUEST: Schema = Schema {
+    name: "DeleteQueryDefinitionRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "queryDefinitionId",
+        target: &QUERY_ID,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_QUERY_DEFINITION_RESPONSE: Schema = Schema {
+    name: "DeleteQueryDefinitionResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "success",
+        target: &prelude::BOOLEAN,
+        traits: &Traits::NONE,
+    }],
     traits: &Traits::NONE,
 };
 
@@ -468,6 +505,114 @@ pub static DESCRIBE_METRIC_FILTERS_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static DESCRIBE_QUERIES_MAX_RESULTS: Schema = Schema {
+    name: "DescribeQueriesMaxResults",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(1000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static DESCRIBE_QUERIES_REQUEST: Schema = Schema {
+    name: "DescribeQueriesRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &DESCRIBE_QUERIES_MAX_RESULTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &QUERY_STATUS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_QUERIES_RESPONSE: Schema = Schema {
+    name: "DescribeQueriesResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queries",
+            target: &QUERY_INFO_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_QUERY_DEFINITIONS_REQUEST: Schema = Schema {
+    name: "DescribeQueryDefinitionsRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "maxResults",
+            target: &QUERY_LIST_MAX_RESULTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryDefinitionNamePrefix",
+            target: &QUERY_DEFINITION_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_QUERY_DEFINITIONS_RESPONSE: Schema = Schema {
+    name: "DescribeQueryDefinitionsResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nextToken",
+            target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryDefinitions",
+            target: &QUERY_DEFINITION_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static DIMENSIONS: Schema = Schema {
     name: "Dimensions",
     kind: Kind::Map,
@@ -515,6 +660,16 @@ pub static EMIT_SYSTEM_FIELDS: Schema = Schema {
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
+};
+
+pub static ENCRYPTION_KEY: Schema = Schema {
+    name: "EncryptionKey",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(256.0),
+        ..Traits::NONE
+    },
 };
 
 pub static ENTITY: Schema = Schema {
@@ -658,6 +813,17 @@ pub static EVENTS_LIMIT: Schema = Schema {
     traits: &Traits {
         min: Some(1.0),
         max: Some(10000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static EVENTS_LIMIT_START_QUERY: Schema = Schema {
+    name: "EventsLimitStartQuery",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(100000.0),
         ..Traits::NONE
     },
 };
@@ -949,6 +1115,157 @@ pub static GET_LOG_EVENTS_RESPONSE: Schema = Schema {
         Member {
             name: "nextForwardToken",
             target: &NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LOG_GROUP_FIELDS_REQUEST: Schema = Schema {
+    name: "GetLogGroupFieldsRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logGroupIdentifier",
+            target: &LOG_GROUP_IDENTIFIER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "time",
+            target: &TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LOG_GROUP_FIELDS_RESPONSE: Schema = Schema {
+    name: "GetLogGroupFieldsResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "logGroupFields",
+        target: &LOG_GROUP_FIELD_LIST,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LOG_RECORD_REQUEST: Schema = Schema {
+    name: "GetLogRecordRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logRecordPointer",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "unmask",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LOG_RECORD_RESPONSE: Schema = Schema {
+    name: "GetLogRecordResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "logRecord",
+        target: &LOG_RECORD,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static GET_QUERY_RESULTS_MAX_ITEMS: Schema = Schema {
+    name: "GetQueryResultsMaxItems",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(10000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static GET_QUERY_RESULTS_NEXT_TOKEN: Schema = Schema {
+    name: "GetQueryResultsNextToken",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(1024.0),
+        ..Traits::NONE
+    },
+};
+
+pub static GET_QUERY_RESULTS_REQUEST: Schema = Schema {
+    name: "GetQueryResultsRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "maxItems",
+            target: &GET_QUERY_RESULTS_MAX_ITEMS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &GET_QUERY_RESULTS_NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryId",
+            target: &QUERY_ID,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_QUERY_RESULTS_RESPONSE: Schema = Schema {
+    name: "GetQueryResultsResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "encryptionKey",
+            target: &ENCRYPTION_KEY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &GET_QUERY_RESULTS_NEXT_TOKEN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "results",
+            target: &QUERY_RESULTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "statistics",
+            target: &QUERY_STATISTICS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &QUERY_STATUS,
             traits: &Traits::NONE,
         },
     ],
@@ -1324,6 +1641,35 @@ pub static LOG_GROUP_CLASS: Schema = Schema {
     },
 };
 
+pub static LOG_GROUP_FIELD: Schema = Schema {
+    name: "LogGroupField",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "name",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "percent",
+            target: &PERCENTAGE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LOG_GROUP_FIELD_LIST: Schema = Schema {
+    name: "LogGroupFieldList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LOG_GROUP_FIELD,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static LOG_GROUP_IDENTIFIER: Schema = Schema {
     name: "LogGroupIdentifier",
     kind: Kind::String,
@@ -1334,6 +1680,17 @@ pub static LOG_GROUP_IDENTIFIER: Schema = Schema {
         pattern: Some("[\\w#+=/:,.@-]*"),
         ..Traits::NONE
     },
+};
+
+pub static LOG_GROUP_IDENTIFIERS: Schema = Schema {
+    name: "LogGroupIdentifiers",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LOG_GROUP_IDENTIFIER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static LOG_GROUP_NAME: Schema = Schema {
@@ -1372,6 +1729,17 @@ pub static LOG_GROUP_NAME_REGEX_PATTERN: Schema = Schema {
         ),
         ..Traits::NONE
     },
+};
+
+pub static LOG_GROUP_NAMES: Schema = Schema {
+    name: "LogGroupNames",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LOG_GROUP_NAME,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static LOG_GROUP_SUMMARIES: Schema = Schema {
@@ -1416,6 +1784,24 @@ pub static LOG_GROUPS: Schema = Schema {
         target: &LOG_GROUP,
         traits: &Traits::NONE,
     }],
+    traits: &Traits::NONE,
+};
+
+pub static LOG_RECORD: Schema = Schema {
+    name: "LogRecord",
+    kind: Kind::Map,
+    members: &[
+        Member {
+            name: "key",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
     traits: &Traits::NONE,
 };
 
@@ -1488,6 +1874,25 @@ pub static LOG_STREAMS: Schema = Schema {
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
+};
+
+pub static MALFORMED_QUERY_EXCEPTION: Schema = Schema {
+    name: "MalformedQueryException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "queryCompileError",
+        target: &QUERY_COMPILE_ERROR,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "MalformedQueryException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
 };
 
 pub static METRIC_FILTER: Schema = Schema {
@@ -1746,6 +2151,17 @@ pub static OUTPUT_LOG_EVENTS: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static PERCENTAGE: Schema = Schema {
+    name: "Percentage",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
 pub static PUT_LOG_EVENTS_REQUEST: Schema = Schema {
     name: "PutLogEventsRequest",
     kind: Kind::Structure,
@@ -1890,6 +2306,69 @@ pub static PUT_METRIC_FILTER_REQUEST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static PUT_QUERY_DEFINITION_REQUEST: Schema = Schema {
+    name: "PutQueryDefinitionRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "clientToken",
+            target: &CLIENT_TOKEN,
+            traits: &Traits {
+                idempotency_token: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "logGroupNames",
+            target: &LOG_GROUP_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &QUERY_DEFINITION_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "parameters",
+            target: &QUERY_PARAMETER_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryDefinitionId",
+            target: &QUERY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryString",
+            target: &QUERY_DEFINITION_STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_QUERY_DEFINITION_RESPONSE: Schema = Schema {
+    name: "PutQueryDefinitionResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "queryDefinitionId",
+        target: &QUERY_ID,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static PUT_RETENTION_POLICY_REQUEST: Schema = Schema {
     name: "PutRetentionPolicyRequest",
     kind: Kind::Structure,
@@ -1912,6 +2391,369 @@ pub static PUT_RETENTION_POLICY_REQUEST: Schema = Schema {
         },
     ],
     traits: &Traits::NONE,
+};
+
+pub static QUERY_COMPILE_ERROR: Schema = Schema {
+    name: "QueryCompileError",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "location",
+            target: &QUERY_COMPILE_ERROR_LOCATION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "message",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_COMPILE_ERROR_LOCATION: Schema = Schema {
+    name: "QueryCompileErrorLocation",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "endCharOffset",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "startCharOffset",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_DEFINITION: Schema = Schema {
+    name: "QueryDefinition",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lastModified",
+            target: &TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupNames",
+            target: &LOG_GROUP_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &QUERY_DEFINITION_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "parameters",
+            target: &QUERY_PARAMETER_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryDefinitionId",
+            target: &QUERY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryString",
+            target: &QUERY_DEFINITION_STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_DEFINITION_LIST: Schema = Schema {
+    name: "QueryDefinitionList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &QUERY_DEFINITION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_DEFINITION_NAME: Schema = Schema {
+    name: "QueryDefinitionName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(255.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_DEFINITION_STRING: Schema = Schema {
+    name: "QueryDefinitionString",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(10000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_ID: Schema = Schema {
+    name: "QueryId",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(256.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_INFO: Schema = Schema {
+    name: "QueryInfo",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "bytesScanned",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "createTime",
+            target: &TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryDuration",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryId",
+            target: &QUERY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryString",
+            target: &QUERY_STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &QUERY_STATUS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "userIdentity",
+            target: &USER_IDENTITY,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_INFO_LIST: Schema = Schema {
+    name: "QueryInfoList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &QUERY_INFO,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_LANGUAGE: Schema = Schema {
+    name: "QueryLanguage",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["CWLI", "SQL", "PPL"],
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_LIST_MAX_RESULTS: Schema = Schema {
+    name: "QueryListMaxResults",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(1000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_PARAMETER: Schema = Schema {
+    name: "QueryParameter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "defaultValue",
+            target: &QUERY_PARAMETER_DEFAULT_VALUE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "description",
+            target: &QUERY_PARAMETER_DESCRIPTION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &QUERY_PARAMETER_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_PARAMETER_DEFAULT_VALUE: Schema = Schema {
+    name: "QueryParameterDefaultValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(1024.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_PARAMETER_DESCRIPTION: Schema = Schema {
+    name: "QueryParameterDescription",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        max: Some(512.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_PARAMETER_LIST: Schema = Schema {
+    name: "QueryParameterList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &QUERY_PARAMETER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        max: Some(20.0),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_PARAMETER_NAME: Schema = Schema {
+    name: "QueryParameterName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(128.0),
+        pattern: Some("^[a-zA-Z_][a-zA-Z0-9_]*"),
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_RESULTS: Schema = Schema {
+    name: "QueryResults",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &RESULT_ROWS,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_STATISTICS: Schema = Schema {
+    name: "QueryStatistics",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "bytesScanned",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "estimatedBytesSkipped",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "estimatedRecordsSkipped",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupsScanned",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "recordsMatched",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "recordsScanned",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resultCount",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static QUERY_STATUS: Schema = Schema {
+    name: "QueryStatus",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &[
+            "Scheduled",
+            "Running",
+            "Complete",
+            "Failed",
+            "Cancelled",
+            "Timeout",
+            "Unknown",
+        ],
+        ..Traits::NONE
+    },
+};
+
+pub static QUERY_STRING: Schema = Schema {
+    name: "QueryString",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(10000.0),
+        ..Traits::NONE
+    },
 };
 
 pub static REJECTED_ENTITY_INFO: Schema = Schema {
@@ -1979,6 +2821,35 @@ pub static RESOURCE_NOT_FOUND_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static RESULT_FIELD: Schema = Schema {
+    name: "ResultField",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "field",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static RESULT_ROWS: Schema = Schema {
+    name: "ResultRows",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &RESULT_FIELD,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static SEARCHED_LOG_STREAM: Schema = Schema {
@@ -2071,6 +2942,99 @@ pub static STANDARD_UNIT: Schema = Schema {
         ],
         ..Traits::NONE
     },
+};
+
+pub static START_QUERY_REQUEST: Schema = Schema {
+    name: "StartQueryRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "endTime",
+            target: &TIMESTAMP,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "limit",
+            target: &EVENTS_LIMIT_START_QUERY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupIdentifiers",
+            target: &LOG_GROUP_IDENTIFIERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupName",
+            target: &LOG_GROUP_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupNames",
+            target: &LOG_GROUP_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryLanguage",
+            target: &QUERY_LANGUAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "queryString",
+            target: &QUERY_STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "startTime",
+            target: &TIMESTAMP,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static START_QUERY_RESPONSE: Schema = Schema {
+    name: "StartQueryResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "queryId",
+        target: &QUERY_ID,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static STOP_QUERY_REQUEST: Schema = Schema {
+    name: "StopQueryRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "queryId",
+        target: &QUERY_ID,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static STOP_QUERY_RESPONSE: Schema = Schema {
+    name: "StopQueryResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "success",
+        target: &prelude::BOOLEAN,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static STORED_BYTES: Schema = Schema {
@@ -2427,6 +3391,17 @@ pub static UNTAG_RESOURCE_REQUEST: Schema = Schema {
         },
     ],
     traits: &Traits::NONE,
+};
+
+pub static USER_IDENTITY: Schema = Schema {
+    name: "UserIdentity",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(2048.0),
+        ..Traits::NONE
+    },
 };
 
 pub static VALIDATION_EXCEPTION: Schema = Schema {

@@ -160,19 +160,28 @@ where
         + Handle<operations::DeleteLogGroup>
         + Handle<operations::DeleteLogStream>
         + Handle<operations::DeleteMetricFilter>
+        + Handle<operations::DeleteQueryDefinition>
         + Handle<operations::DeleteRetentionPolicy>
         + Handle<operations::DescribeLogGroups>
         + Handle<operations::DescribeLogStreams>
         + Handle<operations::DescribeMetricFilters>
+        + Handle<operations::DescribeQueries>
+        + Handle<operations::DescribeQueryDefinitions>
         + Handle<operations::FilterLogEvents>
         + Handle<operations::GetLogEvents>
+        + Handle<operations::GetLogGroupFields>
+        + Handle<operations::GetLogRecord>
+        + Handle<operations::GetQueryResults>
         + Handle<operations::ListLogGroups>
         + Handle<operations::ListTagsForResource>
         + Handle<operations::ListTagsLogGroup>
         + Handle<operations::PutLogEvents>
         + Handle<operations::PutLogGroupDeletionProtection>
         + Handle<operations::PutMetricFilter>
+        + Handle<operations::PutQueryDefinition>
         + Handle<operations::PutRetentionPolicy>
+        + Handle<operations::StartQuery>
+        + Handle<operations::StopQuery>
         + Handle<operations::TagLogGroup>
         + Handle<operations::TagResource>
         + Handle<operations::TestMetricFilter>
@@ -194,6 +203,9 @@ where
             "DeleteLogGroup" => wire::serve::<operations::DeleteLogGroup, S>(&self.0, call),
             "DeleteLogStream" => wire::serve::<operations::DeleteLogStream, S>(&self.0, call),
             "DeleteMetricFilter" => wire::serve::<operations::DeleteMetricFilter, S>(&self.0, call),
+            "DeleteQueryDefinition" => {
+                wire::serve::<operations::DeleteQueryDefinition, S>(&self.0, call)
+            }
             "DeleteRetentionPolicy" => {
                 wire::serve::<operations::DeleteRetentionPolicy, S>(&self.0, call)
             }
@@ -202,8 +214,15 @@ where
             "DescribeMetricFilters" => {
                 wire::serve::<operations::DescribeMetricFilters, S>(&self.0, call)
             }
+            "DescribeQueries" => wire::serve::<operations::DescribeQueries, S>(&self.0, call),
+            "DescribeQueryDefinitions" => {
+                wire::serve::<operations::DescribeQueryDefinitions, S>(&self.0, call)
+            }
             "FilterLogEvents" => wire::serve::<operations::FilterLogEvents, S>(&self.0, call),
             "GetLogEvents" => wire::serve::<operations::GetLogEvents, S>(&self.0, call),
+            "GetLogGroupFields" => wire::serve::<operations::GetLogGroupFields, S>(&self.0, call),
+            "GetLogRecord" => wire::serve::<operations::GetLogRecord, S>(&self.0, call),
+            "GetQueryResults" => wire::serve::<operations::GetQueryResults, S>(&self.0, call),
             "ListLogGroups" => wire::serve::<operations::ListLogGroups, S>(&self.0, call),
             "ListTagsForResource" => {
                 wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
@@ -214,7 +233,10 @@ where
                 wire::serve::<operations::PutLogGroupDeletionProtection, S>(&self.0, call)
             }
             "PutMetricFilter" => wire::serve::<operations::PutMetricFilter, S>(&self.0, call),
+            "PutQueryDefinition" => wire::serve::<operations::PutQueryDefinition, S>(&self.0, call),
             "PutRetentionPolicy" => wire::serve::<operations::PutRetentionPolicy, S>(&self.0, call),
+            "StartQuery" => wire::serve::<operations::StartQuery, S>(&self.0, call),
+            "StopQuery" => wire::serve::<operations::StopQuery, S>(&self.0, call),
             "TagLogGroup" => wire::serve::<operations::TagLogGroup, S>(&self.0, call),
             "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
             "TestMetricFilter" => wire::serve::<operations::TestMetricFilter, S>(&self.0, call),

@@ -65,6 +65,20 @@ pub struct DeleteMetricFilterRequest {
 wire::shape!(DeleteMetricFilterRequest, schemas::DELETE_METRIC_FILTER_REQUEST, { 0 => filter_name, 1 => log_group_name });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DeleteQueryDefinitionRequest {
+    pub query_definition_id: Option<String>,
+}
+
+wire::shape!(DeleteQueryDefinitionRequest, schemas::DELETE_QUERY_DEFINITION_REQUEST, { 0 => query_definition_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteQueryDefinitionResponse {
+    pub success: Option<bool>,
+}
+
+wire::shape!(DeleteQueryDefinitionResponse, schemas::DELETE_QUERY_DEFINITION_RESPONSE, { 0 => success });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DeleteRetentionPolicyRequest {
     pub log_group_name: Option<String>,
 }
@@ -135,6 +149,43 @@ pub struct DescribeMetricFiltersResponse {
 wire::shape!(DescribeMetricFiltersResponse, schemas::DESCRIBE_METRIC_FILTERS_RESPONSE, { 0 => metric_filters, 1 => next_token });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DescribeQueriesRequest {
+    pub log_group_name: Option<String>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub query_language: Option<QueryLanguage>,
+    pub status: Option<QueryStatus>,
+}
+
+wire::shape!(DescribeQueriesRequest, schemas::DESCRIBE_QUERIES_REQUEST, { 0 => log_group_name, 1 => max_results, 2 => next_token, 3 => query_language, 4 => status });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeQueriesResponse {
+    pub next_token: Option<String>,
+    pub queries: Option<Vec<QueryInfo>>,
+}
+
+wire::shape!(DescribeQueriesResponse, schemas::DESCRIBE_QUERIES_RESPONSE, { 0 => next_token, 1 => queries });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeQueryDefinitionsRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub query_definition_name_prefix: Option<String>,
+    pub query_language: Option<QueryLanguage>,
+}
+
+wire::shape!(DescribeQueryDefinitionsRequest, schemas::DESCRIBE_QUERY_DEFINITIONS_REQUEST, { 0 => max_results, 1 => next_token, 2 => query_definition_name_prefix, 3 => query_language });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeQueryDefinitionsResponse {
+    pub next_token: Option<String>,
+    pub query_definitions: Option<Vec<QueryDefinition>>,
+}
+
+wire::shape!(DescribeQueryDefinitionsResponse, schemas::DESCRIBE_QUERY_DEFINITIONS_RESPONSE, { 0 => next_token, 1 => query_definitions });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct Entity {
     pub attributes: Option<BTreeMap<String, String>>,
     pub key_attributes: Option<BTreeMap<String, String>>,
@@ -203,6 +254,58 @@ pub struct GetLogEventsResponse {
 }
 
 wire::shape!(GetLogEventsResponse, schemas::GET_LOG_EVENTS_RESPONSE, { 0 => events, 1 => next_backward_token, 2 => next_forward_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLogGroupFieldsRequest {
+    pub log_group_identifier: Option<String>,
+    pub log_group_name: Option<String>,
+    pub time: Option<i64>,
+}
+
+wire::shape!(GetLogGroupFieldsRequest, schemas::GET_LOG_GROUP_FIELDS_REQUEST, { 0 => log_group_identifier, 1 => log_group_name, 2 => time });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLogGroupFieldsResponse {
+    pub log_group_fields: Option<Vec<LogGroupField>>,
+}
+
+wire::shape!(GetLogGroupFieldsResponse, schemas::GET_LOG_GROUP_FIELDS_RESPONSE, { 0 => log_group_fields });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLogRecordRequest {
+    pub log_record_pointer: Option<String>,
+    pub unmask: Option<bool>,
+}
+
+wire::shape!(GetLogRecordRequest, schemas::GET_LOG_RECORD_REQUEST, { 0 => log_record_pointer, 1 => unmask });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLogRecordResponse {
+    pub log_record: Option<BTreeMap<String, String>>,
+}
+
+wire::shape!(GetLogRecordResponse, schemas::GET_LOG_RECORD_RESPONSE, { 0 => log_record });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetQueryResultsRequest {
+    pub max_items: Option<i32>,
+    pub next_token: Option<String>,
+    pub query_id: Option<String>,
+}
+
+wire::shape!(GetQueryResultsRequest, schemas::GET_QUERY_RESULTS_REQUEST, { 0 => max_items, 1 => next_token, 2 => query_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetQueryResultsResponse {
+    pub encryption_key: Option<String>,
+    pub next_token: Option<String>,
+    pub query_language: Option<QueryLanguage>,
+    pub results: Option<Vec<Vec<ResultField>>>,
+    pub statistics: Option<QueryStatistics>,
+    pub status: Option<QueryStatus>,
+}
+
+wire::shape!(GetQueryResultsResponse, schemas::GET_QUERY_RESULTS_RESPONSE, { 0 => encryption_key, 1 => next_token, 2 => query_language, 3 => results, 4 => statistics, 5 => status });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct InputLogEvent {
@@ -291,6 +394,14 @@ pub struct LogGroup {
 wire::shape!(LogGroup, schemas::LOG_GROUP, { 0 => arn, 1 => bearer_token_authentication_enabled, 2 => creation_time, 3 => data_protection_status, 4 => deletion_protection_enabled, 5 => inherited_properties, 6 => kms_key_id, 7 => log_group_arn, 8 => log_group_class, 9 => log_group_name, 10 => metric_filter_count, 11 => retention_in_days, 12 => retention_policy_name, 13 => stored_bytes });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct LogGroupField {
+    pub name: Option<String>,
+    pub percent: Option<i32>,
+}
+
+wire::shape!(LogGroupField, schemas::LOG_GROUP_FIELD, { 0 => name, 1 => percent });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct LogGroupSummary {
     pub log_group_arn: Option<String>,
     pub log_group_class: Option<LogGroupClass>,
@@ -312,6 +423,13 @@ pub struct LogStream {
 }
 
 wire::shape!(LogStream, schemas::LOG_STREAM, { 0 => arn, 1 => creation_time, 2 => first_event_timestamp, 3 => last_event_timestamp, 4 => last_ingestion_time, 5 => log_stream_name, 6 => stored_bytes, 7 => upload_sequence_token });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct MalformedQueryException {
+    pub query_compile_error: Option<QueryCompileError>,
+}
+
+wire::shape!(MalformedQueryException, schemas::MALFORMED_QUERY_EXCEPTION, { 0 => query_compile_error });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct MetricFilter {
@@ -399,12 +517,98 @@ pub struct PutMetricFilterRequest {
 wire::shape!(PutMetricFilterRequest, schemas::PUT_METRIC_FILTER_REQUEST, { 0 => apply_on_transformed_logs, 1 => emit_system_field_dimensions, 2 => field_selection_criteria, 3 => filter_name, 4 => filter_pattern, 5 => log_group_name, 6 => metric_transformations });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct PutQueryDefinitionRequest {
+    pub client_token: Option<String>,
+    pub log_group_names: Option<Vec<String>>,
+    pub name: Option<String>,
+    pub parameters: Option<Vec<QueryParameter>>,
+    pub query_definition_id: Option<String>,
+    pub query_language: Option<QueryLanguage>,
+    pub query_string: Option<String>,
+}
+
+wire::shape!(PutQueryDefinitionRequest, schemas::PUT_QUERY_DEFINITION_REQUEST, { 0 => client_token, 1 => log_group_names, 2 => name, 3 => parameters, 4 => query_definition_id, 5 => query_language, 6 => query_string });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutQueryDefinitionResponse {
+    pub query_definition_id: Option<String>,
+}
+
+wire::shape!(PutQueryDefinitionResponse, schemas::PUT_QUERY_DEFINITION_RESPONSE, { 0 => query_definition_id });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct PutRetentionPolicyRequest {
     pub log_group_name: Option<String>,
     pub retention_in_days: Option<i32>,
 }
 
 wire::shape!(PutRetentionPolicyRequest, schemas::PUT_RETENTION_POLICY_REQUEST, { 0 => log_group_name, 1 => retention_in_days });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct QueryCompileError {
+    pub location: Option<QueryCompileErrorLocation>,
+    pub message: Option<String>,
+}
+
+wire::shape!(QueryCompileError, schemas::QUERY_COMPILE_ERROR, { 0 => location, 1 => message });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct QueryCompileErrorLocation {
+    pub end_char_offset: Option<i32>,
+    pub start_char_offset: Option<i32>,
+}
+
+wire::shape!(QueryCompileErrorLocation, schemas::QUERY_COMPILE_ERROR_LOCATION, { 0 => end_char_offset, 1 => start_char_offset });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct QueryDefinition {
+    pub last_modified: Option<i64>,
+    pub log_group_names: Option<Vec<String>>,
+    pub name: Option<String>,
+    pub parameters: Option<Vec<QueryParameter>>,
+    pub query_definition_id: Option<String>,
+    pub query_language: Option<QueryLanguage>,
+    pub query_string: Option<String>,
+}
+
+wire::shape!(QueryDefinition, schemas::QUERY_DEFINITION, { 0 => last_modified, 1 => log_group_names, 2 => name, 3 => parameters, 4 => query_definition_id, 5 => query_language, 6 => query_string });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct QueryInfo {
+    pub bytes_scanned: Option<f64>,
+    pub create_time: Option<i64>,
+    pub log_group_name: Option<String>,
+    pub query_duration: Option<i64>,
+    pub query_id: Option<String>,
+    pub query_language: Option<QueryLanguage>,
+    pub query_string: Option<String>,
+    pub status: Option<QueryStatus>,
+    pub user_identity: Option<String>,
+}
+
+wire::shape!(QueryInfo, schemas::QUERY_INFO, { 0 => bytes_scanned, 1 => create_time, 2 => log_group_name, 3 => query_duration, 4 => query_id, 5 => query_language, 6 => query_string, 7 => status, 8 => user_identity });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct QueryParameter {
+    pub default_value: Option<String>,
+    pub description: Option<String>,
+    pub name: Option<String>,
+}
+
+wire::shape!(QueryParameter, schemas::QUERY_PARAMETER, { 0 => default_value, 1 => description, 2 => name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct QueryStatistics {
+    pub bytes_scanned: Option<f64>,
+    pub estimated_bytes_skipped: Option<f64>,
+    pub estimated_records_skipped: Option<f64>,
+    pub log_groups_scanned: Option<f64>,
+    pub records_matched: Option<f64>,
+    pub records_scanned: Option<f64>,
+    pub result_count: Option<f64>,
+}
+
+wire::shape!(QueryStatistics, schemas::QUERY_STATISTICS, { 0 => bytes_scanned, 1 => estimated_bytes_skipped, 2 => estimated_records_skipped, 3 => log_groups_scanned, 4 => records_matched, 5 => records_scanned, 6 => result_count });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct RejectedEntityInfo {
@@ -423,12 +627,55 @@ pub struct RejectedLogEventsInfo {
 wire::shape!(RejectedLogEventsInfo, schemas::REJECTED_LOG_EVENTS_INFO, { 0 => expired_log_event_end_index, 1 => too_new_log_event_start_index, 2 => too_old_log_event_end_index });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ResultField {
+    pub field: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::shape!(ResultField, schemas::RESULT_FIELD, { 0 => field, 1 => value });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct SearchedLogStream {
     pub log_stream_name: Option<String>,
     pub searched_completely: Option<bool>,
 }
 
 wire::shape!(SearchedLogStream, schemas::SEARCHED_LOG_STREAM, { 0 => log_stream_name, 1 => searched_completely });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StartQueryRequest {
+    pub end_time: Option<i64>,
+    pub limit: Option<i32>,
+    pub log_group_identifiers: Option<Vec<String>>,
+    pub log_group_name: Option<String>,
+    pub log_group_names: Option<Vec<String>>,
+    pub query_language: Option<QueryLanguage>,
+    pub query_string: Option<String>,
+    pub start_time: Option<i64>,
+}
+
+wire::shape!(StartQueryRequest, schemas::START_QUERY_REQUEST, { 0 => end_time, 1 => limit, 2 => log_group_identifiers, 3 => log_group_name, 4 => log_group_names, 5 => query_language, 6 => query_string, 7 => start_time });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StartQueryResponse {
+    pub query_id: Option<String>,
+}
+
+wire::shape!(StartQueryResponse, schemas::START_QUERY_RESPONSE, { 0 => query_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StopQueryRequest {
+    pub query_id: Option<String>,
+}
+
+wire::shape!(StopQueryRequest, schemas::STOP_QUERY_REQUEST, { 0 => query_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StopQueryResponse {
+    pub success: Option<bool>,
+}
+
+wire::shape!(StopQueryResponse, schemas::STOP_QUERY_RESPONSE, { 0 => success });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TagFilter {

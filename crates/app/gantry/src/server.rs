@@ -216,7 +216,8 @@ fn is_gantry(pid: u32) -> bool {
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
     let schema = SecretsManager::schema(Ssm::schema(Vault::schema(Schema::new())));
-    let schema = Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(schema)))).view::<LiveTasks>();
+    let schema = Logs::schema(Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(schema)))));
+    let schema = schema.view::<LiveTasks>();
     let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
     Ok(store)
@@ -275,9 +276,9 @@ async fn open_services(
                 availability_zone: availability_zone(options),
             },
         ),
-        logs: Logs::new(log_store.clone(), clock.clone()),
         secrets_manager: SecretsManager::new(store.clone(), clock.clone(), Arc::clone(&vault)),
         ssm: Ssm::new(store.clone(), clock.clone(), Arc::clone(&vault)),
+        logs: Logs::new(log_store.clone(), store.clone(), clock.clone()),
         log_store,
         control: Control::new(Parts {
             store: store.clone(),

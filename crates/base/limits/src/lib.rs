@@ -249,6 +249,19 @@ pub const LOG_PAGE_BYTES: usize = 1024 * 1024;
 /// Groups or streams of one page.
 pub const LOG_DESCRIBE_ITEMS: usize = 50;
 pub const LOG_FILTER_STREAMS: usize = 100;
+/// Logs Insights: log groups of one query, its results, how many queries run, are open and are remembered, how long one
+/// may take, and bytes of results that are remembered.
+pub const LOG_QUERY_GROUPS: usize = 50;
+pub const LOG_QUERY_RESULTS: usize = 10_000;
+pub const LOG_QUERIES_AT_ONCE: usize = 2;
+pub const LOG_QUERIES_OPEN: usize = 30;
+pub const LOG_QUERIES_KEPT: usize = 1000;
+pub const LOG_QUERY_MINUTES: u64 = 60;
+pub const LOG_QUERY_RESULT_BYTES: usize = 256 * 1024 * 1024;
+/// Saved queries of an account and region.
+pub const LOG_QUERY_DEFINITIONS: usize = 1000;
+/// Events that GetLogGroupFields looks at.
+pub const LOG_FIELDS_EVENTS: u64 = 10_000;
 /// What ListLogGroups gives when not asked.
 pub const LOG_LIST_GROUPS_ITEMS: usize = 50;
 /// Metric filters of a group, and dimensions of a metric.

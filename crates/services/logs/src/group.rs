@@ -92,13 +92,16 @@ pub(crate) fn stream_name(name: Option<String>) -> Result<String, Error> {
 
 /// An action on a group; what names none of the caller's is taken for a name, the operation refuses it.
 pub(crate) fn on_group(action: &'static str, caller: &Caller, group: Option<&str>) -> Access {
-    let group = group.unwrap_or("*");
+    Access::action(action).resource(arn_of(caller, group.unwrap_or("*")))
+}
+
+/// Of a name, or of an identifier that is an ARN.
+pub(crate) fn arn_of(caller: &Caller, group: &str) -> String {
     let name = match group.split_once(":log-group:") {
         Some((_, name)) => name.trim_end_matches(":*"),
         None => group,
     };
-    let scope = Scope::new(&caller.account, &caller.region);
-    Access::action(action).resource(scope.log_group(name))
+    Scope::new(&caller.account, &caller.region).log_group(name)
 }
 
 pub(crate) fn on_stream(

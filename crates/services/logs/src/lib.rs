@@ -1,9 +1,10 @@
-//! CloudWatch Logs over the log store: groups and what is set of them, streams, events, searching.
+//! CloudWatch Logs over the log store: groups and what is set of them, streams, events, searching, Logs Insights.
 
 mod answer;
 mod events;
 mod group;
 mod operations;
+mod queries;
 mod records;
 mod retention;
 mod tags;
@@ -13,22 +14,35 @@ use std::sync::Arc;
 
 use clock::Clock;
 use log_store::LogStore;
+use state::{Schema, Store};
 use tokio::sync::Mutex;
+
+use queries::Queries;
+use records::QueryDefinitionRecord;
 
 /// The service.
 pub struct Logs {
     store: LogStore,
+    state: Store,
     clock: Clock,
+    queries: Queries,
     /// Held from reading what is set of a group until it is written.
     settings: Mutex<()>,
 }
 
 impl Logs {
-    pub fn new(store: LogStore, clock: Clock) -> Arc<Self> {
+    pub fn new(store: LogStore, state: Store, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             store,
+            state,
+            queries: Queries::new(clock.clone()),
             clock,
             settings: Mutex::new(()),
         })
+    }
+
+    /// Registers the tables of this service.
+    pub fn schema(schema: Schema) -> Schema {
+        schema.table::<QueryDefinitionRecord>()
     }
 }

@@ -1,9 +1,10 @@
-//! What is set of a log group. The log store keeps it with the group, so both come and go in one write.
+//! What is set of a log group, and queries that were saved. The log store keeps it with the group, so both come and go in one write.
 
-use api_logs::types::{LogGroupClass, MetricFilter};
+use api_logs::types::{LogGroupClass, MetricFilter, QueryDefinition};
 use kit::tags::Tags;
 use log_store::GroupSettings;
 use serde::{Deserialize, Serialize};
+use state::Record;
 use wire::{Error, Stored};
 
 use crate::Logs;
@@ -25,6 +26,24 @@ pub(crate) struct GroupRecord {
     /// In order of name.
     #[serde(default)]
     pub metric_filters: Vec<Stored<MetricFilter>>,
+}
+
+/// A saved query. Written by PutQueryDefinition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct QueryDefinitionRecord {
+    /// `{account}/{region}/`.
+    pub scope: String,
+    pub definition: Stored<QueryDefinition>,
+}
+
+impl Record for QueryDefinitionRecord {
+    const TABLE: &'static str = "logs_query_definitions";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        let id = self.definition.query_definition_id.as_deref();
+        format!("{}{}", self.scope, id.unwrap_or_default())
+    }
 }
 
 impl GroupRecord {

@@ -60,6 +60,12 @@ impl Handle<PutMetricFilter> for Logs {
 }
 
 fn check(transformation: &MetricTransformation) -> Result<(), Error> {
+    let value = transformation.metric_value.as_deref().unwrap_or_default();
+    if !value.starts_with('$') && value.parse::<f64>().is_err() {
+        return Err(invalid_parameter_exception(format!(
+            "Invalid metric transformation: '{value}' is neither a number nor a field that begins with '$'."
+        )));
+    }
     let dimensions = transformation.dimensions.as_ref().map_or(0, |it| it.len());
     if dimensions > LOG_METRIC_DIMENSIONS {
         return Err(invalid_parameter_exception(format!(

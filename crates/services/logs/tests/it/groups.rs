@@ -225,7 +225,10 @@ async fn groups_are_found_by_class_pattern_and_identifier() {
         log_group_name: Some(group.to_owned()),
         filter_name: Some("f".to_owned()),
         filter_pattern: Some("ERROR".to_owned()),
-        metric_transformations: Some(vec![MetricTransformation::default()]),
+        metric_transformations: Some(vec![MetricTransformation {
+            metric_value: Some("$.ms".to_owned()),
+            ..Default::default()
+        }]),
         ..Default::default()
     };
     let refused = world.call::<op::PutMetricFilter>(filter("/rare")).await;

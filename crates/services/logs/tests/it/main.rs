@@ -7,9 +7,11 @@ use api_logs::types::*;
 use clock::Clock;
 use log_store::LogStore;
 use service_logs::Logs;
+use state::{Schema, Store};
 use wire::{Caller, Error, Handle, Operation, Principal, Unit};
 
 mod groups;
+mod insights;
 
 pub(crate) struct World {
     logs: Arc<Logs>,
@@ -21,10 +23,14 @@ impl World {
     async fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::system();
-        let store = LogStore::open(directory.path(), clock.clone()).expect("opens");
+        let store = LogStore::open(&directory.path().join("logs"), clock.clone()).expect("opens");
+        let engine = engine_log::LogEngine::open(directory.path().join("state")).expect("opens");
+        let schema = Logs::schema(Schema::new());
+        let state = Store::open(Arc::new(engine), schema, clock.clone());
+        let state = state.await.expect("opens");
         let world = Self {
             now: clock.now().as_millis(),
-            logs: Logs::new(store, clock),
+            logs: Logs::new(store, state, clock),
             _directory: directory,
         };
         world.create_group("/ecs/demo").await.expect("created");
