@@ -57,10 +57,7 @@ def import_demo(world: World):
     world.gantry("image", "import", str(DEMO_ROOT), "demo:latest", "--entrypoint", "/demo", "--cmd", "serve")
 
 
-@pytest.fixture(scope="session")
-def busybox(world, tmp_path_factory):
-    """An image with a shell, imported as `busybox:latest`."""
-    root = tmp_path_factory.mktemp("busybox")
+def import_busybox(world: World, root):
     (root / "bin").mkdir()
     (root / "etc").mkdir()
     (root / "tmp").mkdir()
@@ -74,6 +71,12 @@ def busybox(world, tmp_path_factory):
     (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\nworker:x:1000:1000:worker:/:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\nworker:x:1000:\n")
     world.gantry("image", "import", str(root), "busybox:latest", "--cmd", "sh")
+
+
+@pytest.fixture(scope="session")
+def busybox(world, tmp_path_factory):
+    """An image with a shell, imported as `busybox:latest`."""
+    import_busybox(world, tmp_path_factory.mktemp("busybox"))
     return "busybox:latest"
 
 

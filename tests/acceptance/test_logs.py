@@ -1,12 +1,17 @@
 """CloudWatch Logs as boto3, the AWS CLI and containers use it."""
 
+import os
+import random
 import threading
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import import_busybox
 from world import wait_until
+
+SEED = int(os.environ.get("GANTRY_LOGS_SEED", random.SystemRandom().randrange(10**6)))
 
 
 @pytest.fixture
@@ -16,7 +21,7 @@ def logs(world):
 
 @pytest.fixture
 def group(logs, request):
-    name = "/test/" + request.node.name
+    name = "/test/" + request.node.name.translate(str.maketrans("[]", "--"))
     logs.create_log_group(logGroupName=name, tags={"made-by": "a test"})
     logs.create_log_stream(logGroupName=name, logStreamName="s")
     yield name
@@ -123,3 +128,89 @@ def test_what_was_acknowledged_survives_a_kill(fresh_world):
         # At most the batch whose answer was lost.
         assert len(numbers) <= count + 500
     print(f"{rate:.0f} lines/s acknowledged")
+
+
+def ask(logs, group: str, query: str) -> list[dict]:
+    at = int(time.time())
+    query_id = logs.start_query(logGroupName=group, startTime=at - 600, endTime=at + 60, queryString=query)["queryId"]
+
+    def done():
+        answer = logs.get_query_results(queryId=query_id)
+        return answer if answer["status"] == "Complete" else None
+
+    answer = wait_until(done, 20, "the query to end")
+    assert answer["statistics"]["recordsScanned"] >= len(answer["results"])
+    return [{field["field"]: field["value"] for field in row} for row in answer["results"]]
+
+
+def test_logs_insights(world, logs, group):
+    put(logs, group, '{"level":"INFO","ms":10}', '{"level":"ERROR","ms":200}', "GET /a 404", '{"level":"INFO","ms":30}')
+    rows = ask(logs, group, "filter ispresent(level) | stats count(*) as n, avg(ms) as mean by level | sort level")
+    assert rows == [{"level": "ERROR", "n": "1", "mean": "200"}, {"level": "INFO", "n": "2", "mean": "20"}]
+    rows = ask(logs, group, r"parse @message /(?<method>[A-Z]+) (?<path>\S+) (?<status>\d+)/ | filter status >= 400 | display method, path, status, @message")
+    pointer = rows[0].pop("@ptr")
+    assert rows == [{"method": "GET", "path": "/a", "status": "404", "@message": "GET /a 404"}]
+    record = logs.get_log_record(logRecordPointer=pointer)["logRecord"]
+    assert record["@message"] == "GET /a 404" and record["@logStream"] == "s"
+    with pytest.raises(logs.exceptions.MalformedQueryException) as error:
+        ask(logs, group, "fields @message | filter level = ")
+    location = error.value.response["queryCompileError"]["location"]
+    assert location == {"startCharOffset": 33, "endCharOffset": 33}
+    fields = {it["name"]: it["percent"] for it in logs.get_log_group_fields(logGroupName=group)["logGroupFields"]}
+    assert fields["@message"] == 100 and fields["level"] == 75
+    at = str(int(time.time()))
+    started = world.aws("logs", "start-query", "--log-group-names", group, "--start-time", "0", "--end-time", at, "--query-string", "limit 1")
+    assert len(wait_until(lambda: world.aws("logs", "get-query-results", "--query-id", started["queryId"])["results"], 20, "a result")) == 1
+    saved = logs.put_query_definition(name="errors", queryString="filter level = 'ERROR'", logGroupNames=[group])["queryDefinitionId"]
+    assert saved in [it["queryDefinitionId"] for it in logs.describe_query_definitions(queryDefinitionNamePrefix="err")["queryDefinitions"]]
+    assert logs.delete_query_definition(queryDefinitionId=saved)["success"]
+
+
+def awslogs(group: str, **options: str) -> dict:
+    basics = {"awslogs-group": group, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "t", "awslogs-create-group": "true"}
+    return {"logDriver": "awslogs", "options": {**basics, **{name.replace("_", "-"): value for name, value in options.items()}}}
+
+
+@pytest.mark.parametrize("options", [{"awslogs_multiline_pattern": "^(INFO|ERROR)"}, {"awslogs_datetime_format": "%H:%M:%S"}])
+def test_events_of_many_lines(world, logs, group, busybox, options):
+    script = r"printf 'INFO 10:00:00 a\n  at x\n  at y\nERROR 10:00:01 b\nINFO 10:00:02 c\n'; sleep 1; printf '  late\n'"
+    definition = world.register("many-lines", {"image": busybox, "command": ["sh", "-c", script], "logConfiguration": awslogs(group, **options)})
+    task = world.run_task(definition)["taskArn"]
+    world.wait_task(task, "STOPPED")
+    wanted = ["INFO 10:00:00 a\n  at x\n  at y\n", "ERROR 10:00:01 b\n", "INFO 10:00:02 c\n  late\n"]
+    wait_until(lambda: len(found(logs, group, "")) >= 3, 20, "three events")
+    assert found(logs, group, "") == wanted
+
+
+def test_no_line_is_lost_or_out_of_order_while_server_and_agent_are_killed(fresh_world, tmp_path):
+    """A container prints numbered lines for some seconds. It is not held up, whatever dies."""
+    print(f"GANTRY_LOGS_SEED={SEED}")
+    chance, world = random.Random(SEED), fresh_world
+    import_busybox(world, tmp_path)
+    script = "i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); [ $((i % 20)) = 0 ] && usleep 20000; done"
+    definition = world.register("lines", {
+        "image": "busybox:latest", "command": ["sh", "-c", script],
+        "logConfiguration": awslogs("/lines", mode="non-blocking", max_buffer_size="1m"),
+    })
+    task = world.run_task(definition)["taskArn"]
+    world.wait_task(task, "RUNNING")
+    started = time.monotonic()
+    for victim in ["server", "agent", "server", "agent"]:
+        time.sleep(chance.uniform(0.1, 0.9))
+        if victim == "server":
+            world.kill_server()
+            time.sleep(chance.uniform(0, 0.5))
+            world.start_server()
+        else:
+            world.kill_agent()
+            time.sleep(chance.uniform(0, 0.5))
+            world.start_agent()
+    stopped = world.wait_task(task, "STOPPED", 60)
+    took = (stopped["stoppedAt"] - stopped["startedAt"]).total_seconds()
+    logs = world.client("logs")
+    wait_until(lambda: found(logs, "/lines", '"line 3999"'), 30, "the last line")
+    numbers = [int(message.split()[1]) for message in found(logs, "/lines", "")]
+    assert list(dict.fromkeys(numbers)) == list(range(4000))
+    # Two hundred pauses of 20 ms: it ran on while nobody took its lines.
+    assert stopped["containers"][0]["exitCode"] == 0
+    print(f"{len(numbers) - 4000} lines twice; the container took {took:.1f} s of {time.monotonic() - started:.1f} s")

@@ -216,7 +216,9 @@ fn is_gantry(pid: u32) -> bool {
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
     let schema = SecretsManager::schema(Ssm::schema(Vault::schema(Schema::new())));
-    let schema = Logs::schema(Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(schema)))));
+    let schema = Logs::schema(Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(
+        schema,
+    )))));
     let schema = schema.view::<LiveTasks>();
     let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;

@@ -3,6 +3,8 @@
 //! The runtime keeps the log on disk until the container is removed, and how far it was shipped is in the agent's
 //! state; so a dead agent or server loses no line. A kill within a second of shipping may repeat the last lines.
 
+pub mod multiline;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use crate::backoff::Backoff;
 use crate::engine::settings::AwsLogsOptions;
 use crate::node::Node;
 use crate::records::LogCursorRecord;
+use multiline::Joiner;
 
 /// Lines that come within this time go together: short enough to follow a log live.
 const GATHER: Duration = Duration::from_millis(50);
@@ -43,6 +46,13 @@ pub async fn ship(node: Arc<Node>, container_id: String, options: AwsLogsOptions
         .stream
         .clone()
         .unwrap_or_else(|| container_id.clone());
+    let begins = options.event_begins.as_deref().map(multiline::compile);
+    let joiner = match begins.transpose() {
+        Ok(begins) => begins.map(Joiner::new),
+        Err(error) => {
+            return tracing::warn!(%error, container_id, "the pattern of the log's events is not valid");
+        }
+    };
     let mut shipper = Shipper {
         node,
         container_id,
@@ -50,6 +60,7 @@ pub async fn ship(node: Arc<Node>, container_id: String, options: AwsLogsOptions
         stream,
         reader,
         saved: None,
+        joiner,
     };
     if let Err(error) = shipper.run().await {
         tracing::warn!(%error, container_id = shipper.container_id, "shipping the container's log ended early");
@@ -72,6 +83,8 @@ struct Shipper {
     reader: Box<dyn LogReader>,
     /// When the cursor was last written down.
     saved: Option<Duration>,
+    /// Where an event may have many lines.
+    joiner: Option<Joiner>,
 }
 
 /// Lines that go in one call.
@@ -120,12 +133,19 @@ impl Shipper {
         let mut deadline: Option<Duration> = None;
         loop {
             let next = match deadline {
-                // Half a line is waited for as long as it takes; a cursor not yet written down is, when it is quiet.
-                None if unsaved.is_some() => {
+                // Half a line is waited for as long as it takes; a cursor not yet written down is, when it is quiet,
+                // and so is an event whose next line does not come.
+                None if unsaved.is_some() || self.has_half_an_event() => {
                     match clock.timeout(SAVE_EVERY, self.reader.next()).await {
                         Ok(next) => next?,
                         Err(_) => {
                             self.save(unsaved)?;
+                            let old = self.joiner.as_mut();
+                            let old = old.and_then(|it| it.flush_old(clock.monotonic()));
+                            if let Some(event) = old {
+                                batch.push_joined(event);
+                                return Ok(false);
+                            }
                             continue;
                         }
                     }
@@ -141,16 +161,24 @@ impl Shipper {
                 }
             };
             let Some((line, cursor)) = next else {
-                batch.flush_partial();
+                batch.flush_partial(self.joiner.as_mut());
+                if let Some(event) = self.joiner.as_mut().and_then(Joiner::flush) {
+                    batch.push_joined(event);
+                }
                 return Ok(true);
             };
-            batch.add(line, cursor);
+            let now = clock.monotonic();
+            batch.add(line, cursor, self.joiner.as_mut(), now);
             deadline.get_or_insert(clock.monotonic() + GATHER);
             if batch.is_full() {
-                batch.flush_partial();
+                batch.flush_partial(self.joiner.as_mut());
                 return Ok(false);
             }
         }
+    }
+
+    fn has_half_an_event(&self) -> bool {
+        self.joiner.as_ref().is_some_and(Joiner::is_waiting)
     }
 
     /// Tries until the server has the lines or refuses them for good.
@@ -213,7 +241,13 @@ fn is_about_identity(error: &client::Error) -> bool {
 }
 
 impl Batch {
-    fn add(&mut self, line: runtime::LogLine, cursor: LogCursor) {
+    fn add(
+        &mut self,
+        line: runtime::LogLine,
+        cursor: LogCursor,
+        joiner: Option<&mut Joiner>,
+        now: Duration,
+    ) {
         let slot = match line.stream {
             LogStream::Stdout => 0,
             LogStream::Stderr => 1,
@@ -225,13 +259,29 @@ impl Batch {
         };
         if line.partial {
             self.partial[slot] = Some((at, text));
-        } else {
-            self.push(at, text);
+            return;
         }
         // Behind half a line there is no place to go on from.
-        if self.partial.iter().all(Option::is_none) {
-            self.cursor = cursor;
+        let is_place = self.partial.iter().all(Option::is_none);
+        match joiner {
+            Some(joiner) => {
+                let behind = if is_place { cursor } else { self.cursor };
+                if let Some(event) = joiner.take(at, &text, behind, now) {
+                    self.push_joined(event);
+                }
+            }
+            None => {
+                self.push(at, text);
+                if is_place {
+                    self.cursor = cursor;
+                }
+            }
         }
+    }
+
+    fn push_joined(&mut self, (at, text, behind): multiline::Joined) {
+        self.push(at, text);
+        self.cursor = self.cursor.max(behind);
     }
 
     fn push(&mut self, at: UnixMillis, text: String) {
@@ -246,10 +296,19 @@ impl Batch {
     }
 
     /// Sends half lines as they are: their other halves become lines of their own.
-    fn flush_partial(&mut self) {
+    fn flush_partial(&mut self, mut joiner: Option<&mut Joiner>) {
         for slot in 0..self.partial.len() {
-            if let Some((at, text)) = self.partial[slot].take() {
-                self.push(at, text);
+            let Some((at, text)) = self.partial[slot].take() else {
+                continue;
+            };
+            match &mut joiner {
+                Some(joiner) => {
+                    let ended = joiner.take(at, &text, self.cursor, Duration::ZERO);
+                    if let Some(event) = ended {
+                        self.push_joined(event);
+                    }
+                }
+                None => self.push(at, text),
             }
         }
     }
@@ -296,9 +355,11 @@ mod tests {
         batch.add(
             line(1, &"x".repeat(BATCH_BYTES), LogStream::Stdout, true),
             LogCursor { file: 0, offset: 9 },
+            None,
+            Duration::ZERO,
         );
         assert!(batch.is_full());
-        batch.flush_partial();
+        batch.flush_partial(None);
         assert_eq!(batch.events.len(), 1);
     }
 }

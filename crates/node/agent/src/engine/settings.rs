@@ -5,6 +5,7 @@ use link::{acs, docker};
 use runtime::Namespace;
 
 use super::health::HealthPlan;
+use crate::logs::multiline;
 
 /// Why a container cannot be run as asked. The text becomes the container's reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,8 @@ pub struct AwsLogsOptions {
     pub group: String,
     /// `None`: named after the container, as Docker does.
     pub stream: Option<String>,
+    /// A line that fits begins an event; `None`: each line is one.
+    pub event_begins: Option<String>,
 }
 
 impl Settings {
@@ -89,19 +92,40 @@ fn log_target(log: Option<&docker::LogConfig>) -> Result<LogTarget, SettingsErro
             let group = option("awslogs-group").ok_or_else(|| {
                 SettingsError::Invalid("the awslogs driver needs the option awslogs-group".into())
             })?;
-            if let Some(name) = ["awslogs-multiline-pattern", "awslogs-datetime-format"]
-                .iter()
-                .find(|n| option(n).is_some())
-            {
-                return Err(SettingsError::Unsupported(format!("log option {name}")));
-            }
             Ok(LogTarget::AwsLogs(AwsLogsOptions {
                 group,
                 stream: option("awslogs-stream"),
+                event_begins: event_begins(
+                    option("awslogs-multiline-pattern"),
+                    option("awslogs-datetime-format"),
+                )?,
             }))
         }
         Some(other) => Err(SettingsError::Unsupported(format!("log driver {other}"))),
     }
+}
+
+fn event_begins(
+    pattern: Option<String>,
+    format: Option<String>,
+) -> Result<Option<String>, SettingsError> {
+    let pattern = match (pattern, format) {
+        (Some(_), Some(_)) => {
+            return Err(SettingsError::Invalid(
+                "the log options awslogs-datetime-format and awslogs-multiline-pattern exclude each other".into(),
+            ));
+        }
+        (None, Some(format)) => Some(multiline::pattern_of_datetime_format(&format)),
+        (pattern, None) => pattern,
+    };
+    if let Some(pattern) = &pattern
+        && multiline::compile(pattern).is_err()
+    {
+        return Err(SettingsError::Invalid(format!(
+            "awslogs could not parse multiline pattern {pattern}"
+        )));
+    }
+    Ok(pattern)
 }
 
 /// Answers the first name whose condition holds.
@@ -215,6 +239,7 @@ mod tests {
         let expected = AwsLogsOptions {
             group: "/ecs/x".into(),
             stream: Some("p/web/1".into()),
+            event_begins: None,
         };
         assert_eq!(
             settings("{}", host).unwrap().log,
@@ -224,6 +249,24 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("awslogs-group"), "{error}");
+        let with = |options: &str| {
+            let host = format!(
+                r#"{{"LogConfig":{{"Type":"awslogs","Config":{{"awslogs-group":"g",{options}}}}}}}"#
+            );
+            settings("{}", &host).map(|settings| match settings.log {
+                LogTarget::AwsLogs(options) => options.event_begins,
+                LogTarget::Local => None,
+            })
+        };
+        let begins = with(r#""awslogs-datetime-format":"%Y:""#);
+        assert_eq!(begins, Ok(Some("[0-9]{4}:".to_owned())));
+        let both = with(r#""awslogs-datetime-format":"%Y","awslogs-multiline-pattern":"^x""#);
+        assert!(both.unwrap_err().to_string().contains("exclude each other"));
+        let bad = with(r#""awslogs-multiline-pattern":"(""#).unwrap_err();
+        assert!(
+            bad.to_string()
+                .contains("could not parse multiline pattern")
+        );
         let error = settings("{}", r#"{"LogConfig":{"Type":"splunk"}}"#)
             .unwrap_err()
             .to_string();

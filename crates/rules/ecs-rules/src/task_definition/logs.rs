@@ -9,17 +9,16 @@ use crate::Refusal;
 const STREAM_PREFIX: &str = "awslogs-stream-prefix";
 /// `mode` and `max-buffer-size` bound what a slow log service may cost a container. Gantry ships from a file, which
 /// neither blocks the container nor takes memory, so every value of them is kept.
-const AWSLOGS_OPTIONS: [&str; 6] = [
+const AWSLOGS_OPTIONS: [&str; 8] = [
     "awslogs-create-group",
     "awslogs-region",
     "awslogs-group",
     STREAM_PREFIX,
+    "awslogs-datetime-format",
+    "awslogs-multiline-pattern",
     "mode",
     "max-buffer-size",
 ];
-/// Options of awslogs that join or split lines.
-pub(super) const AWSLOGS_LINE_OPTIONS: [&str; 2] =
-    ["awslogs-datetime-format", "awslogs-multiline-pattern"];
 
 pub(super) fn check(container: &ContainerDefinition) -> Result<(), Refusal> {
     let Some(log) = &container.log_configuration else {
@@ -43,8 +42,7 @@ pub(super) fn check(container: &ContainerDefinition) -> Result<(), Refusal> {
     if !missing.is_empty() {
         return Err(requires(&missing));
     }
-    let known =
-        |option: &str| AWSLOGS_OPTIONS.contains(&option) || AWSLOGS_LINE_OPTIONS.contains(&option);
+    let known = |option: &str| AWSLOGS_OPTIONS.contains(&option);
     let unknown: Vec<&str> = log
         .options
         .iter()

@@ -5,7 +5,7 @@ use api_ecs::types::{
     Compatibility, ContainerDefinition, LogDriver, OSFamily, RegisterTaskDefinitionRequest, Volume,
 };
 
-use super::{list, logs, name};
+use super::{list, name};
 use crate::{Refusal, gpu};
 
 /// A field that is refused when it asks for something.
@@ -144,15 +144,6 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
             driver.is_some_and(|driver| {
                 *driver != LogDriver::AWSLOGS && LogDriver::VALUES.contains(&driver.as_str())
             })
-        },
-    },
-    UnsupportedField {
-        path: "containerDefinitions[].logConfiguration.options: awslogs-datetime-format, awslogs-multiline-pattern",
-        why: "each line is an event",
-        asks: |container| {
-            logs::AWSLOGS_LINE_OPTIONS
-                .iter()
-                .any(|option| logs::option_of(container, option).is_some())
         },
     },
     UnsupportedField {

@@ -134,14 +134,6 @@ fn what_gantry_lacks_is_refused_by_name() {
         ),
         (
             first(plain(), |it| {
-                it.log_configuration = Some(awslogs(
-                    &[&LOG_OPTIONS[..], &[("awslogs-multiline-pattern", "^x")]].concat(),
-                ))
-            }),
-            "awslogs-multiline-pattern",
-        ),
-        (
-            first(plain(), |it| {
                 it.firelens_configuration = Some(FirelensConfiguration::default())
             }),
             "firelensConfiguration",
