@@ -14,6 +14,7 @@ use libfuzzer_sys::fuzz_target;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 const EXPECTED: Expected<'static> = Expected {
+    is_global: false,
     region: "us-east-1",
     service: "ecs",
 };

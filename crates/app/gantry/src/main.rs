@@ -1,6 +1,7 @@
 //! The `gantry` binary: control plane, node and the user's commands.
 
 mod arguments;
+mod authorizers;
 mod certificates;
 mod commands;
 mod connect;

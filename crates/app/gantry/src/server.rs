@@ -7,13 +7,14 @@ use clock::Clock;
 use engine_log::LogEngine;
 use gateway::{Bound, Gateway, Listener, PrincipalPolicy, Tls};
 use history::History;
-use identity::{AccessKeyRecord, AccessKeys};
+use identity::{AccessKeyRecord, AccessKeys, SessionSeal};
 use log_store::LogStore;
 use registry::Registry;
 use service_control::{Backups, Control, Parts, Settings};
 use service_ec2::Ec2;
 use service_ecr::Ecr;
 use service_ecs::Ecs;
+use service_iam::Iam;
 use service_logs::Logs;
 use service_secretsmanager::SecretsManager;
 use service_ssm::Ssm;
@@ -23,6 +24,7 @@ use vault::Vault;
 
 use crate::{
     arguments::{Global, ServerOptions},
+    authorizers::{Authorizers, TagsOfResources},
     certificates::{self, Certificates},
     link_sockets::{AcsSocket, NodeOwnership, TcsSocket},
     metrics::{LiveTasks, StateMetrics},
@@ -63,7 +65,9 @@ struct Services {
     secrets_manager: Arc<SecretsManager>,
     log_store: LogStore,
     registry: Registry,
-    policy: Arc<PrincipalPolicy>,
+    iam: Arc<Iam>,
+    seal: SessionSeal,
+    authorizer: Arc<Authorizers>,
 }
 
 /// `gantry server`.
@@ -93,7 +97,10 @@ impl RunningServer {
         let services = open_services(&data, &store, &clock, options, &endpoint).await?;
         let defaults = services.ecs.bootstrap().await?;
         let root = AccessKeyRecord::root(&root, &options.account, clock.now());
-        let keys = Arc::new(AccessKeys::fixed([root]).and_store(store.clone()));
+        let keys = AccessKeys::fixed([root])
+            .and_store(store.clone())
+            .and_sessions(services.seal.clone());
+        let keys = Arc::new(keys);
         let certificates = Certificates::new(options, &data, &clock);
         let tls = certificates.as_ref().map(Certificates::load).transpose()?;
         let bound = open_gateway(&services, options, keys, tls.clone(), &store, &clock).await?;
@@ -216,10 +223,8 @@ fn is_gantry(pid: u32) -> bool {
 
 async fn open_store(data: &DataDirectory, clock: &Clock) -> anyhow::Result<Store> {
     let schema = SecretsManager::schema(Ssm::schema(Vault::schema(Schema::new())));
-    let schema = Logs::schema(Control::schema(Ecr::schema(Ec2::schema(Ecs::schema(
-        schema,
-    )))));
-    let schema = schema.view::<LiveTasks>();
+    let schema = Iam::schema(Ecr::schema(Ec2::schema(Ecs::schema(schema))));
+    let schema = Logs::schema(Control::schema(schema)).view::<LiveTasks>();
     let engine = LogEngine::open(data.state())?;
     let store = Store::open(Arc::new(engine), schema, clock.clone()).await?;
     Ok(store)
@@ -251,9 +256,12 @@ async fn open_services(
                 .then(|| Duration::from_secs(options.node_lost_after)),
         },
     );
-    let policy = Arc::new(PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(
-        Arc::clone(&ecs),
-    ))));
+    let seal = SessionSeal::open_key(store, clock).await?;
+    let iam = Iam::new(store.clone(), clock.clone(), seal.clone())
+        .with_resource_tags(Arc::new(TagsOfResources(Arc::clone(&ecs))));
+    let iam = Arc::new(iam);
+    let nodes = PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(Arc::clone(&ecs))));
+    let authorizer = Arc::new(Authorizers::new(nodes, Arc::clone(&iam)));
     let ecr = Ecr::open(
         store.clone(),
         clock.clone(),
@@ -263,7 +271,7 @@ async fn open_services(
             endpoint: endpoint.to_owned(),
             anonymous_is_root: options.no_auth,
         },
-        policy.clone(),
+        authorizer.clone(),
     )
     .await?;
     let vault = Vault::open(store.clone(), clock.clone(), data.path()).await?;
@@ -299,7 +307,9 @@ async fn open_services(
         ecs,
         ecr,
         registry,
-        policy,
+        iam,
+        seal,
+        authorizer,
     })
 }
 
@@ -329,11 +339,13 @@ async fn open_gateway(
             &services.secrets_manager,
         ))))
         .service(Arc::new(api_ssm::Server(Arc::clone(&services.ssm))))
+        .service(Arc::new(api_iam::Server(Arc::clone(&services.iam))))
+        .service(Arc::new(api_sts::Server(Arc::clone(&services.iam))))
         .registry(services.registry.clone())
         .websocket("/acs/ws", Arc::new(AcsSocket(Arc::clone(&services.ecs))))
         .websocket("/tcs/ws", Arc::new(TcsSocket(Arc::clone(&services.ecs))))
         .credentials(keys)
-        .authorizer(services.policy.clone())
+        .authorizer(services.authorizer.clone())
         .throttle(options.throttle)
         .drain_delay(Duration::from_secs(options.drain_seconds))
         .collect(Arc::new(StateMetrics::new(store.clone())));

@@ -86,7 +86,7 @@ impl Connection {
             .authenticate(&sent, routed.service.signing_name)?;
         logged.caller = Some(caller.arn());
         // Agents are part of the server's own doing, and their words must not be lost.
-        if caller.principal == wire::Principal::Root {
+        if !matches!(caller.principal, wire::Principal::Node { .. }) {
             let now = self.parts.clock.monotonic();
             let (service, operation) = (routed.service.name, routed.operation.name);
             self.parts

@@ -17,6 +17,9 @@ pub(crate) enum Authentication {
     },
 }
 
+/// Signing names of services that SDKs sign for `us-east-1` whatever the region.
+const GLOBAL_SERVICES: [&str; 2] = ["iam", "sts"];
+
 /// A request in the parts that tell who sent it.
 pub(crate) struct Sent<'a> {
     pub(crate) method: &'a str,
@@ -48,6 +51,7 @@ impl Parts {
                 let expected = Expected {
                     region: &self.region,
                     service,
+                    is_global: GLOBAL_SERVICES.contains(&service),
                 };
                 let key = verifier.verify(&request, expected, self.clock.now())?.key;
                 let principal = key.owner.principal();

@@ -60,8 +60,14 @@ impl PrincipalPolicy {
 
 impl Authorizer for PrincipalPolicy {
     fn allow(&self, caller: &Caller, ask: &Ask) -> Result<(), Error> {
-        let Principal::Node { node_id } = &caller.principal else {
-            return Ok(());
+        let node_id = match &caller.principal {
+            Principal::Root => return Ok(()),
+            Principal::Node { node_id } => node_id,
+            // Nobody here knows their policies.
+            Principal::User { .. } | Principal::Role(_) => {
+                let resource = ask.resources.first().map_or("*", String::as_str);
+                return Err(denied(caller, ask.action, resource));
+            }
         };
         if tags_its_registration(ask) {
             return Ok(());

@@ -6,15 +6,24 @@ use std::sync::Arc;
 
 use clock::{Clock, UnixMillis};
 use serde::{Deserialize, Serialize};
-use state::{Record, Store};
+use state::{Index, Record, Store};
 
-use crate::Credentials;
+use crate::{Credentials, SessionSeal};
 
 /// Whom a key makes its holder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyOwner {
     Root,
-    Node { node_id: String },
+    Node {
+        node_id: String,
+    },
+    User {
+        id: String,
+        name: String,
+        path: String,
+    },
+    /// Of temporary credentials, which are in no table.
+    Role(Arc<wire::RoleSession>),
 }
 
 impl KeyOwner {
@@ -24,6 +33,12 @@ impl KeyOwner {
             KeyOwner::Node { node_id } => wire::Principal::Node {
                 node_id: node_id.clone(),
             },
+            KeyOwner::User { id, name, path } => wire::Principal::User {
+                id: id.clone(),
+                name: name.clone(),
+                path: path.clone(),
+            },
+            KeyOwner::Role(session) => wire::Principal::Role(Arc::clone(session)),
         }
     }
 }
@@ -37,6 +52,9 @@ pub struct AccessKeyRecord {
     pub owner: KeyOwner,
     pub created_at: UnixMillis,
     pub expires_at: Option<UnixMillis>,
+    /// The owner took it out of use, for now.
+    #[serde(default)]
+    pub is_inactive: bool,
 }
 
 impl AccessKeyRecord {
@@ -65,6 +83,11 @@ impl AccessKeyRecord {
         }
     }
 
+    /// A new long-lived key; the caller stores it.
+    pub fn mint(owner: KeyOwner, account: impl Into<String>, clock: &Clock) -> Self {
+        Self::owned_by(owner, &Credentials::generate(clock), account, clock.now())
+    }
+
     fn owned_by(
         owner: KeyOwner,
         credentials: &Credentials,
@@ -79,6 +102,7 @@ impl AccessKeyRecord {
             owner,
             created_at: now,
             expires_at: None,
+            is_inactive: false,
         }
     }
 }
@@ -91,6 +115,21 @@ impl Record for AccessKeyRecord {
     fn key(&self) -> String {
         self.access_key_id.clone()
     }
+
+    fn indexes() -> &'static [Index<Self>] {
+        &[Index {
+            name: AccessKeyRecord::BY_USER,
+            keys: |key| match &key.owner {
+                KeyOwner::User { id, .. } => vec![id.clone()],
+                _ => Vec::new(),
+            },
+        }]
+    }
+}
+
+impl AccessKeyRecord {
+    /// The keys of a user's id.
+    pub const BY_USER: &'static str = "by_user";
 }
 
 /// Without the secret: records are printed in errors and logs.
@@ -107,12 +146,19 @@ impl fmt::Debug for AccessKeyRecord {
 
 pub trait FindAccessKey: Send + Sync {
     fn find_access_key(&self, access_key_id: &str) -> Option<Arc<AccessKeyRecord>>;
+
+    /// The key of temporary credentials: their token holds it. None if the token is not ours, or not of this key.
+    fn open_session(&self, access_key_id: &str, token: &str) -> Option<Arc<AccessKeyRecord>> {
+        let _ = (access_key_id, token);
+        None
+    }
 }
 
 /// The keys that live outside the store (root's, in its file) before those of the store.
 pub struct AccessKeys {
     fixed: HashMap<String, Arc<AccessKeyRecord>>,
     store: Option<Store>,
+    seal: Option<SessionSeal>,
 }
 
 impl AccessKeys {
@@ -121,12 +167,24 @@ impl AccessKeys {
             .into_iter()
             .map(|key| (key.access_key_id.clone(), Arc::new(key)))
             .collect();
-        Self { fixed, store: None }
+        Self {
+            fixed,
+            store: None,
+            seal: None,
+        }
     }
 
     pub fn and_store(self, store: Store) -> Self {
         Self {
             store: Some(store),
+            ..self
+        }
+    }
+
+    /// Temporary credentials that this seal made are good too.
+    pub fn and_sessions(self, seal: SessionSeal) -> Self {
+        Self {
+            seal: Some(seal),
             ..self
         }
     }
@@ -142,7 +200,11 @@ impl FindAccessKey for AccessKeys {
             .as_ref()?
             .read(|head| head.get::<AccessKeyRecord>(access_key_id));
         // The head is enough: a minted key is told to nobody before it is durable.
-        read.head()
+        read.head().filter(|key| !key.is_inactive)
+    }
+
+    fn open_session(&self, access_key_id: &str, token: &str) -> Option<Arc<AccessKeyRecord>> {
+        self.seal.as_ref()?.open(access_key_id, token).map(Arc::new)
     }
 }
 

@@ -7,6 +7,7 @@ use clock::Clock;
 /// AWS key ids are twenty characters of the base 32 alphabet after a prefix that tells the kind.
 const KEY_ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const KEY_ID_PREFIX: &str = "AKIA";
+const TEMPORARY_KEY_ID_PREFIX: &str = "ASIA";
 const KEY_ID_RANDOM_LENGTH: usize = 16;
 /// Thirty random bytes are the forty characters of base 64 that an AWS secret has.
 const SECRET_RANDOM_BYTES: usize = 30;
@@ -29,10 +30,19 @@ impl Credentials {
 
     /// New long-lived credentials in the form that AWS gives them.
     pub fn generate(clock: &Clock) -> Self {
+        Self::generate_with(KEY_ID_PREFIX, clock)
+    }
+
+    /// As [`generate`](Self::generate), with the key id of temporary credentials; their token is still to be made.
+    pub fn generate_temporary(clock: &Clock) -> Self {
+        Self::generate_with(TEMPORARY_KEY_ID_PREFIX, clock)
+    }
+
+    fn generate_with(prefix: &str, clock: &Clock) -> Self {
         use base64::Engine as _;
         let mut id_bytes = [0u8; KEY_ID_RANDOM_LENGTH];
         clock.fill_random(&mut id_bytes);
-        let mut access_key_id = String::from(KEY_ID_PREFIX);
+        let mut access_key_id = String::from(prefix);
         access_key_id.extend(
             id_bytes
                 .iter()

@@ -20,7 +20,11 @@ pub struct Expected<'a> {
     pub region: &'a str,
     /// The signing name of the service that the request addresses.
     pub service: &'a str,
+    /// The service has no regions: what is signed for `us-east-1` is good too.
+    pub is_global: bool,
 }
+
+const GLOBAL_REGION: &str = "us-east-1";
 
 #[derive(Debug, Clone)]
 pub struct Verified {
@@ -50,11 +54,13 @@ impl Verifier {
         let scope = claim.scope(expected)?;
         claim.check_covered(request.headers)?;
         claim.check_time(now)?;
+        let token = claim.session_token.as_deref();
         let key = self
             .keys
             .find_access_key(scope.access_key_id)
+            .or_else(|| self.keys.open_session(scope.access_key_id, token?))
             .ok_or(SignatureError::UnknownKey)?;
-        check_token(&key, claim.session_token.as_deref())?;
+        check_token(&key, token)?;
 
         let payload_hash = payload_hash(request)?;
         let canonical =
@@ -226,7 +232,9 @@ impl Claim {
                 expected.service
             ));
         }
-        if region != expected.region {
+        // Services without regions are signed for the first one wherever they are.
+        let is_global = expected.is_global && region == GLOBAL_REGION;
+        if region != expected.region && !is_global {
             return refused(format!(
                 "Credential should be scoped to a valid region, not '{region}'. This endpoint serves '{}'.",
                 expected.region

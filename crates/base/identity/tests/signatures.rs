@@ -97,6 +97,7 @@ impl Owned {
 
     fn verify_at(&self, now: UnixMillis) -> Result<String, SignatureError> {
         let expected = Expected {
+            is_global: false,
             region: REGION,
             service: SERVICE,
         };

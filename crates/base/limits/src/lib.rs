@@ -283,6 +283,37 @@ pub const ATTRIBUTE_CHARACTERS: usize = 128;
 
 /// A policy document as it is sent; what IAM allows of each kind is less.
 pub const POLICY_BYTES: usize = 128 * 1024;
+/// A page of IAM's lists, and the largest: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html>
+pub const IAM_PAGE_ITEMS: i32 = 100;
+pub const IAM_PAGE_ITEMS_MAX: usize = 1000;
+pub const IAM_PATH_CHARACTERS: usize = 512;
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub const IAM_ROLE_INLINE_CHARACTERS: usize = 10_240;
+pub const IAM_USER_INLINE_CHARACTERS: usize = 2048;
+pub const IAM_GROUP_INLINE_CHARACTERS: usize = 5120;
+pub const IAM_POLICY_CHARACTERS: usize = 6144;
+pub const IAM_TRUST_CHARACTERS: usize = 2048;
+pub const IAM_POLICY_VERSIONS: usize = 5;
+pub const IAM_ACCESS_KEYS_PER_USER: usize = 2;
+pub const IAM_ATTACHED_POLICIES: usize = 10;
+pub const IAM_GROUPS_PER_USER: usize = 10;
+pub const IAM_ROLES: usize = 1000;
+pub const IAM_USERS: usize = 5000;
+pub const IAM_GROUPS: usize = 300;
+pub const IAM_POLICIES: usize = 1500;
+pub const IAM_INSTANCE_PROFILES: usize = 1000;
+/// A role's longest session when it says none, and the longest of one role that assumes another.
+pub const STS_SESSION_SECONDS: i32 = 3600;
+pub const STS_SESSION_SECONDS_MIN: i32 = 900;
+pub const STS_SESSION_SECONDS_MAX: i32 = 43_200;
+/// GetSessionToken: of users, when they say none and at most; of the account at most.
+pub const STS_USER_SESSION_SECONDS: i32 = 43_200;
+pub const STS_USER_SESSION_SECONDS_MAX: i32 = 129_600;
+/// Characters of a session's policies together.
+pub const STS_SESSION_POLICY_CHARACTERS: usize = 2048;
+pub const STS_SESSION_POLICIES: usize = 10;
+/// Denials that are remembered for explanations.
+pub const IAM_DENIALS: usize = 1000;
 
 // SSM Parameter Store: https://docs.aws.amazon.com/general/latest/gr/ssm.html
 

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -17,13 +20,48 @@ pub struct Caller {
     pub user_agent: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Principal {
     Root,
     /// An agent, with the credentials that the server minted when it joined.
     Node {
         node_id: String,
     },
+    /// An IAM user, by a key of its own or by temporary credentials made from one.
+    User {
+        /// `AIDA…`
+        id: String,
+        name: String,
+        /// Begins and ends with `/`.
+        path: String,
+    },
+    /// Whoever assumed a role.
+    Role(Arc<RoleSession>),
+}
+
+/// A role as it was assumed. What it may do is looked up with each request: the role's policies as they are then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleSession {
+    /// `AROA…`; a role that was made anew with the same name has another one.
+    pub role_id: String,
+    pub role_name: String,
+    /// Begins and ends with `/`.
+    pub role_path: String,
+    pub session_name: String,
+    /// Session policies: documents, and ARNs of managed policies. Empty: the session may what the role may.
+    pub policies: Vec<String>,
+    pub policy_arns: Vec<String>,
+    pub tags: Vec<(String, String)>,
+    pub source_identity: Option<String>,
+    /// Seconds since 1970.
+    pub issued_at: i64,
+}
+
+impl RoleSession {
+    pub fn role_arn(&self, account: &str) -> String {
+        let (path, name) = (&self.role_path, &self.role_name);
+        format!("arn:aws:iam::{account}:role{path}{name}")
+    }
 }
 
 impl Principal {
@@ -33,6 +71,23 @@ impl Principal {
             Principal::Node { node_id } => {
                 format!("arn:aws:iam::{account}:role/gantry/node/{node_id}")
             }
+            Principal::User { name, path, .. } => {
+                format!("arn:aws:iam::{account}:user{path}{name}")
+            }
+            Principal::Role(session) => format!(
+                "arn:aws:sts::{account}:assumed-role/{}/{}",
+                session.role_name, session.session_name
+            ),
+        }
+    }
+
+    /// AWS's `aws:userid`: what stays the same when names change.
+    pub fn user_id(&self, account: &str) -> String {
+        match self {
+            Principal::Root => account.to_owned(),
+            Principal::Node { node_id } => node_id.clone(),
+            Principal::User { id, .. } => id.clone(),
+            Principal::Role(session) => format!("{}:{}", session.role_id, session.session_name),
         }
     }
 }

@@ -36,7 +36,7 @@ mod validate;
 mod writer;
 mod xml;
 
-pub use access::{Access, Ask, Authorizer, Caller, Principal};
+pub use access::{Access, Ask, Authorizer, Caller, Principal, RoleSession};
 pub use debug::debug_shape;
 pub use document::{Blob, Document};
 pub use error::{DecodeError, Error};

@@ -7,6 +7,8 @@ use crate::Ecr;
 
 const ROOT: &str = "root";
 const NODE_PREFIX: &str = "node/";
+/// A user or the session of a role, as JSON.
+const PRINCIPAL_PREFIX: &str = "principal/";
 
 impl RegistryAccess for Ecr {
     fn authenticate(&self, presented: Presented<'_>) -> Result<Identity, Refusal> {
@@ -67,17 +69,27 @@ pub(crate) fn identity_of(caller: &Caller) -> Identity {
         principal: match &caller.principal {
             Principal::Root => ROOT.to_owned(),
             Principal::Node { node_id } => format!("{NODE_PREFIX}{node_id}"),
+            other => {
+                let whole = serde_json::to_string(other).expect("strings and numbers are JSON");
+                format!("{PRINCIPAL_PREFIX}{whole}")
+            }
         },
     }
 }
 
 fn caller_of(identity: &Identity) -> Option<Caller> {
-    let principal = match identity.principal.strip_prefix(NODE_PREFIX) {
-        Some(node_id) => Principal::Node {
+    let text = identity.principal.as_str();
+    let principal = match (
+        text.strip_prefix(NODE_PREFIX),
+        text.strip_prefix(PRINCIPAL_PREFIX),
+    ) {
+        (Some(node_id), _) => Principal::Node {
             node_id: node_id.to_owned(),
         },
-        None if identity.principal == ROOT => Principal::Root,
-        None => return None,
+        // The token that it comes from is signed.
+        (None, Some(whole)) => serde_json::from_str(whole).ok()?,
+        (None, None) if text == ROOT => Principal::Root,
+        (None, None) => return None,
     };
     Some(Caller {
         account: identity.account.clone(),

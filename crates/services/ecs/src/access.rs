@@ -48,6 +48,33 @@ pub(crate) fn with_request_tags(access: Access, tags: &Option<Vec<Tag>>) -> Acce
     })
 }
 
+/// A service that tasks' roles are passed to.
+pub(crate) const TASKS: &str = "ecs-tasks.amazonaws.com";
+/// The service that acts for a service of ECS.
+pub(crate) const ECS: &str = "ecs.amazonaws.com";
+
+/// Whoever names a role for a service to use has to be allowed to pass it there. Roles are named by ARN or by name.
+/// Comes last: it names actions of its own.
+pub(crate) fn passing(
+    access: Access,
+    caller: &Caller,
+    roles: &[&Option<String>],
+    service: &'static str,
+) -> Access {
+    let named = roles.iter().filter_map(|role| role.as_deref());
+    let named = named.filter(|role| !role.is_empty());
+    named.fold(access, |access, role| {
+        let arn = match role.starts_with("arn:") {
+            true => role.to_owned(),
+            false => format!("arn:aws:iam::{}:role/{role}", caller.account),
+        };
+        access
+            .also("iam:PassRole")
+            .resource(arn)
+            .condition("iam:PassedToService", service)
+    })
+}
+
 impl Ecs {
     /// What a request asks for that makes something with tags: besides its own action `ecs:TagResource` on what it makes
     /// (`*` for ids that are not given yet), unless the account setting tagResourceAuthorization is off

@@ -27,6 +27,7 @@ const DATE: &str = "20150830T123600Z";
 const SCOPE: &str = "20150830/us-east-1/service/aws4_request";
 const BODY_HASH: &str = "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e";
 const EXPECTED: Expected<'_> = Expected {
+    is_global: false,
     region: "us-east-1",
     service: "service",
 };

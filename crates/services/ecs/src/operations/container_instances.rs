@@ -51,9 +51,7 @@ pub(super) fn find(
     };
     let is_seen = |record: &ContainerInstanceRecord| match &caller.principal {
         Principal::Node { node_id } => record.node_id == *node_id,
-        Principal::Root => {
-            record.capacity == Capacity::ContainerInstance && record.cluster == cluster
-        }
+        _ => record.capacity == Capacity::ContainerInstance && record.cluster == cluster,
     };
     head.index::<ContainerInstanceRecord>("by_id", &reference.id)
         .into_iter()

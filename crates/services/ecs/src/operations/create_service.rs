@@ -57,7 +57,9 @@ impl Handle<CreateService> for Ecs {
         access = services::with_network(access, input.network_configuration.as_ref());
         let name = input.service_name.as_deref().unwrap_or_default();
         let service = scope.service(&access::cluster_of(input.cluster.as_deref()), name);
-        self.with_tags_of_creation(caller, access, "CreateService", service, &input.tags)
+        let access =
+            self.with_tags_of_creation(caller, access, "CreateService", service, &input.tags);
+        access::passing(access, caller, &[&input.role], access::ECS)
     }
 
     async fn handle(

@@ -45,7 +45,7 @@ impl Handle<DeregisterContainerInstance> for Ecs {
                 // A serverless node belongs to no cluster and may deregister itself.
                 let cluster = match caller.principal {
                     Principal::Node { .. } => String::new(),
-                    Principal::Root => lookup::cluster(tx, caller, input.cluster.as_deref())?
+                    _ => lookup::cluster(tx, caller, input.cluster.as_deref())?
                         .name
                         .clone(),
                 };

@@ -10,7 +10,7 @@ use wire::{Access, Caller, Error, Handle, Stored};
 use super::daemon_task_definitions::{arn_of, family_of};
 use crate::{
     Ecs,
-    access::scope_of,
+    access::{TASKS, passing, scope_of},
     records::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus},
     render::tags,
 };
@@ -21,7 +21,9 @@ impl Handle<RegisterDaemonTaskDefinition> for Ecs {
         let resource = arn_of(&scope_of(caller), family);
         let access = Access::action("ecs:RegisterDaemonTaskDefinition").resource(resource.clone());
         let action = "RegisterDaemonTaskDefinition";
-        self.with_tags_of_creation(caller, access, action, resource, &input.tags)
+        let access = self.with_tags_of_creation(caller, access, action, resource, &input.tags);
+        let roles = [&input.task_role_arn, &input.execution_role_arn];
+        passing(access, caller, &roles, TASKS)
     }
 
     async fn handle(

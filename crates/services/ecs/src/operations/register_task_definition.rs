@@ -9,7 +9,7 @@ use wire::{Access, Caller, Error, Handle, Stored};
 
 use crate::{
     Ecs,
-    access::scope_of,
+    access::{self, scope_of},
     launch,
     records::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus},
     render::{self, tags},
@@ -20,13 +20,15 @@ impl Handle<RegisterTaskDefinition> for Ecs {
         let family = input.family.as_deref().unwrap_or_default();
         let resource = scope_of(caller).arn("ecs", &format!("task-definition/{family}:*"));
         let access = Access::action("ecs:RegisterTaskDefinition").resource(resource.clone());
-        self.with_tags_of_creation(
+        let access = self.with_tags_of_creation(
             caller,
             access,
             "RegisterTaskDefinition",
             resource,
             &input.tags,
-        )
+        );
+        let roles = [&input.task_role_arn, &input.execution_role_arn];
+        access::passing(access, caller, &roles, access::TASKS)
     }
 
     async fn handle(

@@ -50,7 +50,12 @@ impl Handle<operations::RunTask> for Ecs {
         access = access.condition("ecs:enable-execute-command", exec.to_string());
         let cluster = access::cluster_of(input.cluster.as_deref());
         let tasks = access::scope_of(caller).task(&cluster, "*");
-        self.with_tags_of_creation(caller, access, "RunTask", tasks, &input.tags)
+        let access = self.with_tags_of_creation(caller, access, "RunTask", tasks, &input.tags);
+        let Some(overrides) = &input.overrides else {
+            return access;
+        };
+        let roles = [&overrides.task_role_arn, &overrides.execution_role_arn];
+        access::passing(access, caller, &roles, access::TASKS)
     }
 
     async fn handle(

@@ -38,7 +38,12 @@ impl Handle<operations::StartTask> for Ecs {
         let exec = input.enable_execute_command.unwrap_or_default();
         access = access.condition("ecs:enable-execute-command", exec.to_string());
         let tasks = access::scope_of(caller).task(&cluster, "*");
-        self.with_tags_of_creation(caller, access, "StartTask", tasks, &input.tags)
+        let access = self.with_tags_of_creation(caller, access, "StartTask", tasks, &input.tags);
+        let Some(overrides) = &input.overrides else {
+            return access;
+        };
+        let roles = [&overrides.task_role_arn, &overrides.execution_role_arn];
+        access::passing(access, caller, &roles, access::TASKS)
     }
 
     async fn handle(

@@ -116,7 +116,7 @@ pub(super) fn task_of_attachment(
             .flat_map(|node| head.index::<TaskRecord>("by_container_instance", &node.key()))
             .find(|task| has_it(task))
             .map(|task| task.key()),
-        wire::Principal::Root => head
+        _ => head
             .scan::<TaskRecord>(&prefix)
             .find(|task| has_it(task))
             .map(|task| task.key()),

@@ -7,6 +7,7 @@ use wire::{Access, Caller, Error};
 
 use super::{daemon_task_definitions, daemons};
 use crate::{
+    Ecs,
     answer::Refusal,
     lookup,
     records::{
@@ -31,6 +32,27 @@ pub(super) enum Tagged {
 
 pub(super) fn access(action: &'static str, arn: &Option<String>) -> Access {
     Access::action(action).resource(arn.clone().unwrap_or_default())
+}
+
+impl Ecs {
+    /// The tags of what an ARN in the long format names, of this service; none if there is no such thing.
+    pub fn tags_of(&self, text: &str) -> Option<Tags> {
+        let arn = Arn::parse(text).ok().filter(|arn| arn.service == "ecs")?;
+        let owner = Caller {
+            account: arn.account,
+            region: arn.region,
+            principal: wire::Principal::Root,
+            access_key_id: String::new(),
+            request_id: String::new(),
+            source_ip: None,
+            user_agent: String::new(),
+        };
+        let found = self.store.read(|head| {
+            let tagged = find(head, &owner, text).ok()?;
+            Some(read(head, &tagged))
+        });
+        found.head()
+    }
 }
 
 /// Finds the record of an ARN in the long format.
