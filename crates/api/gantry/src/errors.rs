@@ -26,3 +26,7 @@ pub fn resource_not_found_exception(message: impl Into<String>) -> Error {
 pub fn server_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVER_EXCEPTION, message.into())
 }
+
+pub fn task_secrets_unavailable_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::TASK_SECRETS_UNAVAILABLE_EXCEPTION, message.into())
+}

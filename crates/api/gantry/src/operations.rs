@@ -86,6 +86,35 @@ impl Operation for Explain {
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 
+pub(crate) static GET_TASK_SECRETS: OperationSchema = OperationSchema {
+    name: "GetTaskSecrets",
+    typed: true,
+    input: &schemas::GET_TASK_SECRETS_REQUEST,
+    output: &schemas::GET_TASK_SECRETS_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::TASK_SECRETS_UNAVAILABLE_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct GetTaskSecrets;
+
+impl Operation for GetTaskSecrets {
+    type Input = types::GetTaskSecretsRequest;
+    type Output = types::GetTaskSecretsResponse;
+    const SCHEMA: &'static OperationSchema = &GET_TASK_SECRETS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static INTERRUPT_NODE: OperationSchema = OperationSchema {
     name: "InterruptNode",
     typed: true,

@@ -518,6 +518,31 @@ pub static FINDING_TOPIC: Schema = Schema {
     },
 };
 
+pub static GET_TASK_SECRETS_REQUEST: Schema = Schema {
+    name: "GetTaskSecretsRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "task",
+        target: &prelude::STRING,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static GET_TASK_SECRETS_RESPONSE: Schema = Schema {
+    name: "GetTaskSecretsResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "secrets",
+        target: &TASK_SECRET_LIST,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static INTERRUPT_NODE_REQUEST: Schema = Schema {
     name: "InterruptNodeRequest",
     kind: Kind::Structure,
@@ -1415,6 +1440,16 @@ pub static SECRET_ACCESS_KEY: Schema = Schema {
     },
 };
 
+pub static SECRET_TEXT: Schema = Schema {
+    name: "SecretText",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        sensitive: true,
+        ..Traits::NONE
+    },
+};
+
 pub static SERVER_EXCEPTION: Schema = Schema {
     name: "ServerException",
     kind: Kind::Structure,
@@ -1582,6 +1617,59 @@ pub static TASK_HISTORY_LIST: Schema = Schema {
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
+};
+
+pub static TASK_SECRET: Schema = Schema {
+    name: "TaskSecret",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "containerName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &SECRET_TEXT,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TASK_SECRET_LIST: Schema = Schema {
+    name: "TaskSecretList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TASK_SECRET,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static TASK_SECRETS_UNAVAILABLE_EXCEPTION: Schema = Schema {
+    name: "TaskSecretsUnavailableException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "TaskSecretsUnavailableException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
 };
 
 pub static TASK_USAGE: Schema = Schema {

@@ -26,6 +26,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         &operations::CREATE_BACKUP,
         &operations::DESCRIBE_SERVER,
         &operations::EXPLAIN,
+        &operations::GET_TASK_SECRETS,
         &operations::INTERRUPT_NODE,
         &operations::JOIN_NODE,
         &operations::LIST_DEPLOYMENT_HISTORY,
@@ -53,6 +54,7 @@ where
     S: Handle<operations::CreateBackup>
         + Handle<operations::DescribeServer>
         + Handle<operations::Explain>
+        + Handle<operations::GetTaskSecrets>
         + Handle<operations::InterruptNode>
         + Handle<operations::JoinNode>
         + Handle<operations::ListDeploymentHistory>
@@ -77,6 +79,7 @@ where
             "CreateBackup" => wire::serve::<operations::CreateBackup, S>(&self.0, call),
             "DescribeServer" => wire::serve::<operations::DescribeServer, S>(&self.0, call),
             "Explain" => wire::serve::<operations::Explain, S>(&self.0, call),
+            "GetTaskSecrets" => wire::serve::<operations::GetTaskSecrets, S>(&self.0, call),
             "InterruptNode" => wire::serve::<operations::InterruptNode, S>(&self.0, call),
             "JoinNode" => wire::serve::<operations::JoinNode, S>(&self.0, call),
             "ListDeploymentHistory" => {

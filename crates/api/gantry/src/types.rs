@@ -126,6 +126,20 @@ pub struct Finding {
 wire::shape!(Finding, schemas::FINDING, { 0 => at, 1 => code, 2 => message, 3 => topic });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct GetTaskSecretsRequest {
+    pub task: Option<String>,
+}
+
+wire::shape!(GetTaskSecretsRequest, schemas::GET_TASK_SECRETS_REQUEST, { 0 => task });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetTaskSecretsResponse {
+    pub secrets: Option<Vec<TaskSecret>>,
+}
+
+wire::shape!(GetTaskSecretsResponse, schemas::GET_TASK_SECRETS_RESPONSE, { 0 => secrets });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct InterruptNodeRequest {
     pub node: Option<String>,
 }
@@ -422,6 +436,15 @@ pub struct TaskHistory {
 }
 
 wire::shape!(TaskHistory, schemas::TASK_HISTORY, { 0 => cluster, 1 => containers, 2 => created_at, 3 => group, 4 => launch_type, 5 => node_name, 6 => placement, 7 => placement_reasons, 8 => service, 9 => started_at, 10 => started_by, 11 => stop_code, 12 => stopped_at, 13 => stopped_reason, 14 => task_arn, 15 => task_definition });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TaskSecret {
+    pub container_name: Option<String>,
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::shape!(TaskSecret, schemas::TASK_SECRET, { 0 => container_name, 1 => name, 2 => value });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct TaskUsage {

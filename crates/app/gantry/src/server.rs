@@ -10,7 +10,7 @@ use history::History;
 use identity::{AccessKeyRecord, AccessKeys, SessionSeal};
 use log_store::LogStore;
 use registry::Registry;
-use service_control::{Backups, Control, Parts, Settings};
+use service_control::{Backups, Control, Parts, SecretSources, Settings};
 use service_ec2::Ec2;
 use service_ecr::Ecr;
 use service_ecs::Ecs;
@@ -275,6 +275,8 @@ async fn open_services(
     )
     .await?;
     let vault = Vault::open(store.clone(), clock.clone(), data.path()).await?;
+    let ssm = Ssm::new(store.clone(), clock.clone(), Arc::clone(&vault));
+    let secrets_manager = SecretsManager::new(store.clone(), clock.clone(), Arc::clone(&vault));
     let registry = Registry::open(&data.registry(), ecr.clone(), ecr.clone(), clock.clone())?;
     let log_store = LogStore::open(&data.logs(), clock.clone())?;
     Ok(Services {
@@ -286,8 +288,6 @@ async fn open_services(
                 availability_zone: availability_zone(options),
             },
         ),
-        secrets_manager: SecretsManager::new(store.clone(), clock.clone(), Arc::clone(&vault)),
-        ssm: Ssm::new(store.clone(), clock.clone(), Arc::clone(&vault)),
         logs: Logs::new(log_store.clone(), store.clone(), clock.clone()),
         log_store,
         control: Control::new(Parts {
@@ -297,6 +297,11 @@ async fn open_services(
             history,
             backups: backups(data),
             vault,
+            secrets: SecretSources {
+                ssm: Arc::new(api_ssm::Server(Arc::clone(&ssm))),
+                secrets_manager: Arc::new(api_secretsmanager::Server(Arc::clone(&secrets_manager))),
+                authorizer: authorizer.clone(),
+            },
             settings: Settings {
                 version: env!("CARGO_PKG_VERSION"),
                 endpoint: endpoint.to_owned(),
@@ -304,6 +309,8 @@ async fn open_services(
                 history_days: options.history_days,
             },
         }),
+        ssm,
+        secrets_manager,
         ecs,
         ecr,
         registry,

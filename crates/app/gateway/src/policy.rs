@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wire::{Ask, Authorizer, Caller, Error, Principal};
 
 /// By AWS's managed policy AmazonEC2ContainerServiceforEC2Role, without the making of clusters.
-const NODE_ACTIONS: [&str; 20] = [
+const NODE_ACTIONS: [&str; 21] = [
     "ecs:DeregisterContainerInstance",
     "ecs:DiscoverPollEndpoint",
     "ecs:ListTagsForResource",
@@ -26,6 +26,8 @@ const NODE_ACTIONS: [&str; 20] = [
     "logs:DescribeLogGroups",
     "logs:DescribeLogStreams",
     "logs:PutLogEvents",
+    // Of the tasks that were placed on it: the operation looks.
+    "gantry:GetTaskSecrets",
 ];
 
 /// Knows which container instance belongs to which node.

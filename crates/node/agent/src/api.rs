@@ -9,6 +9,8 @@ use api_ecs::operations::{DiscoverPollEndpoint, RegisterContainerInstance, Submi
 use api_ecs::types::{
     DiscoverPollEndpointRequest, RegisterContainerInstanceRequest, SubmitTaskStateChangeRequest,
 };
+use api_gantry::operations::GetTaskSecrets;
+use api_gantry::types::{GetTaskSecretsRequest, TaskSecret};
 use api_logs::operations::{CreateLogGroup, CreateLogStream, PutLogEvents};
 use api_logs::types::{
     CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest,
@@ -259,6 +261,15 @@ impl Api {
         Ok(digest
             .and_then(|digest| digest.to_str().ok())
             .map(str::to_owned))
+    }
+
+    /// What the containers of a task of this node get as secret environment.
+    pub async fn task_secrets(&self, task_arn: &str) -> Result<Vec<TaskSecret>, client::Error> {
+        let request = GetTaskSecretsRequest {
+            task: Some(task_arn.to_owned()),
+        };
+        let answer = self.client().call::<GetTaskSecrets>(request).await?;
+        Ok(answer.secrets.unwrap_or_default())
     }
 
     pub async fn put_log_events(

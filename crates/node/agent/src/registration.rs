@@ -16,9 +16,9 @@ pub const RUNTIME_VERSION: &str = concat!("gantry-", env!("CARGO_PKG_VERSION"));
 /// Ports that a node keeps for itself, as Amazon's agent has them (agent protocol §1.3).
 const RESERVED_PORTS: [&str; 5] = ["22", "2375", "2376", "51678", "51679"];
 
-/// Agent protocol §1.3: names that placement looks for. Left out: secrets, roles' credentials, env files, volumes of
+/// Agent protocol §1.3: names that placement looks for. Left out: roles' credentials, env files, volumes of
 /// file systems and everything else that this agent does not do.
-const CAPABILITIES: [&str; 10] = [
+const CAPABILITIES: [&str; 12] = [
     "container-health-check",
     "container-ordering",
     "container-restart-policy",
@@ -27,6 +27,8 @@ const CAPABILITIES: [&str; 10] = [
     "execution-role-ecr-pull",
     "full-sync",
     "increased-task-cpu-limit",
+    "secrets.asm.environment-variables",
+    "secrets.ssm.environment-variables",
     "task-cpu-mem-limit",
     "task-eni",
 ];
@@ -163,7 +165,7 @@ mod tests {
                 .name
                 .as_deref()
                 .unwrap()
-                .contains("secrets"))
+                .contains("task-iam-role"))
         );
     }
 }

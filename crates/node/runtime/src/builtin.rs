@@ -5,10 +5,11 @@ mod launch;
 mod lifecycle;
 mod watch;
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clock::Clock;
 
@@ -22,7 +23,7 @@ use crate::error::{CreateError, ExecError, PullError, RuntimeError, StartError};
 use crate::image::{CollectedImages, Image, ImageCleanup, PullProgressSink, PullRequest};
 use crate::images::{ImageStore, Puller};
 use crate::oci_runtime::OciRuntime;
-use crate::spec::{ContainerSpec, TaskGroup};
+use crate::spec::{ContainerSpec, SecretEnvironment, TaskGroup};
 use launch::ShimProgram;
 use watch::Watcher;
 
@@ -70,6 +71,8 @@ struct Inner {
     puller: Puller,
     watcher: Watcher,
     shim: ShimProgram,
+    /// Of containers that are created and not started, by id.
+    secrets: Mutex<HashMap<String, SecretEnvironment>>,
 }
 
 impl BuiltinRuntime {
@@ -97,6 +100,7 @@ impl BuiltinRuntime {
                 puller,
                 watcher,
                 shim,
+                secrets: Mutex::default(),
             }),
         })
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CreateError, ExecError, PullError, RuntimeError, StartError};
 use crate::image::{CollectedImages, Image, ImageCleanup, PullProgressSink, PullRequest};
-use crate::spec::{ContainerSpec, TaskGroup};
+use crate::spec::{ContainerSpec, SecretEnvironment, TaskGroup};
 
 /// What the trait's methods answer.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -130,6 +130,9 @@ pub struct ExecRequest {
     /// `None`: the user that the container runs as.
     pub user: Option<String>,
     pub timeout_seconds: u32,
+    /// The container's secret environment, which is on no disk; the rest of its environment is known.
+    #[serde(default)]
+    pub secret_environment: SecretEnvironment,
 }
 
 /// What became of the command.

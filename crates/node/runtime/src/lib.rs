@@ -30,4 +30,7 @@ pub use image::{
     RegistryAuth, RegistryEndpoint, no_progress,
 };
 pub use oci_runtime::OciRuntime;
-pub use spec::{ContainerSpec, Device, Mount, Namespace, Role, Sandbox, TaskGroup, Tmpfs, Ulimit};
+pub use spec::{
+    ContainerSpec, Device, Mount, Namespace, Role, Sandbox, SecretEnvironment, TaskGroup, Tmpfs,
+    Ulimit,
+};

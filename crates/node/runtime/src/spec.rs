@@ -18,6 +18,10 @@ pub struct ContainerSpec {
     pub command: Vec<String>,
     /// In order; of two with the same name the later counts. `PATH`, `HOME` and `HOSTNAME` are added when missing.
     pub environment: Vec<(String, String)>,
+    /// More of it, which counts over what has the same name, and is never written down: it goes to the program through
+    /// memory alone, so whoever creates the container must also start it.
+    #[serde(skip)]
+    pub secret_environment: SecretEnvironment,
     /// `user`, `uid`, `user:group`, `uid:gid`; names are looked up in the image. `None`: root.
     pub user: Option<String>,
     /// Made when it does not exist. `None`: `/`.
@@ -69,6 +73,23 @@ pub struct ContainerSpec {
     /// The image's or the task definition's stop signal; `None`: `SIGTERM`.
     pub stop_signal: Option<String>,
     pub labels: Vec<(String, String)>,
+}
+
+/// Environment variables whose values are shown nowhere.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretEnvironment(pub Vec<(String, String)>);
+
+impl SecretEnvironment {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Debug for SecretEnvironment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.0.iter().map(|(name, _)| (name, "***"));
+        formatter.debug_map().entries(names).finish()
+    }
 }
 
 /// Which namespace of a kind a container is in.

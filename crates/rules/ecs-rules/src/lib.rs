@@ -12,6 +12,7 @@ pub mod execute_command;
 pub mod gpu;
 pub mod node;
 pub mod refusal;
+pub mod secret_reference;
 pub mod service;
 pub mod task_definition;
 pub mod task_overrides;

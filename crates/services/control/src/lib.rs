@@ -8,6 +8,7 @@ mod explain;
 mod operations;
 mod record_events;
 mod records;
+mod task_secrets;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use vault::Vault;
 pub use backups::Backups;
 pub use record_events::RecordError;
 pub use records::NodeRecord;
+pub use task_secrets::SecretSources;
 
 /// The service.
 pub struct Control {
@@ -34,6 +36,7 @@ pub struct Control {
     history: Arc<History>,
     backups: Backups,
     vault: Arc<Vault>,
+    secrets: SecretSources,
     settings: Settings,
     started_at: UnixMillis,
 }
@@ -46,6 +49,7 @@ pub struct Parts {
     pub history: Arc<History>,
     pub backups: Backups,
     pub vault: Arc<Vault>,
+    pub secrets: SecretSources,
     pub settings: Settings,
 }
 
@@ -69,6 +73,7 @@ impl Control {
             history: parts.history,
             backups: parts.backups,
             vault: parts.vault,
+            secrets: parts.secrets,
             settings: parts.settings,
         })
     }

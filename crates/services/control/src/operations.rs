@@ -3,6 +3,7 @@
 mod create_backup;
 mod describe_server;
 mod explain;
+mod get_task_secrets;
 mod history_list;
 mod interrupt_node;
 mod join_node;

@@ -8,9 +8,17 @@ use service_ecs::Ecs;
 use state::{MemoryEngine, Schema, Store};
 use tempfile::TempDir;
 use tokio::sync::watch;
-use wire::{Caller, Error, Handle, Operation, Principal};
+use wire::{Ask, Authorizer, Caller, Error, Handle, Operation, Principal};
 
-use crate::{Backups, Control, Parts, Settings};
+use crate::{Backups, Control, Parts, SecretSources, Settings};
+
+struct EveryoneMay;
+
+impl Authorizer for EveryoneMay {
+    fn allow(&self, _caller: &Caller, _ask: &Ask) -> Result<(), Error> {
+        Ok(())
+    }
+}
 
 pub(crate) struct World {
     pub control: Arc<Control>,
@@ -25,7 +33,10 @@ pub(crate) struct World {
 impl World {
     pub async fn new() -> Self {
         let clock = Clock::simulated(UnixMillis(1_800_000_000_000), 7);
-        let schema = Control::schema(Ecs::schema(Schema::new()));
+        let schema = vault::Vault::schema(Schema::new());
+        let schema = service_ssm::Ssm::schema(schema);
+        let schema = service_secretsmanager::SecretsManager::schema(schema);
+        let schema = Control::schema(Ecs::schema(schema));
         let engine = Arc::new(MemoryEngine::default());
         let store = Store::open(engine, schema, clock.clone())
             .await
@@ -50,10 +61,22 @@ impl World {
         let ecs = Ecs::new(store.clone(), Arc::clone(&history), clock.clone(), config);
         ecs.bootstrap().await.expect("a default cluster");
         let vault = vault::Vault::open(store.clone(), clock.clone(), directory.path());
+        let vault = vault.await.expect("a vault");
+        let ssm = service_ssm::Ssm::new(store.clone(), clock.clone(), Arc::clone(&vault));
+        let secrets_manager = service_secretsmanager::SecretsManager::new(
+            store.clone(),
+            clock.clone(),
+            Arc::clone(&vault),
+        );
         let control = Control::new(Parts {
+            secrets: SecretSources {
+                ssm: Arc::new(api_ssm::Server(ssm)),
+                secrets_manager: Arc::new(api_secretsmanager::Server(secrets_manager)),
+                authorizer: Arc::new(EveryoneMay),
+            },
             store: store.clone(),
             clock: clock.clone(),
-            vault: vault.await.expect("a vault"),
+            vault,
             ecs: Arc::clone(&ecs),
             history: Arc::clone(&history),
             backups: Backups {

@@ -21,6 +21,7 @@ use super::plan::TaskPlan;
 use super::prepare::{self, PrepareOrder, Prepared};
 use super::report::Report;
 use super::rules::{self, Action, Health, Phase, TaskStatus, TaskView};
+use super::secrets::TaskSecrets;
 use super::settings::{LogTarget, Settings, SettingsError};
 use super::spec::container_id;
 use super::work::{self, Event, HealthWatch, StartOrder};
@@ -48,6 +49,7 @@ pub struct Driver {
     /// An earlier agent's sandbox runs.
     pub(super) has_sandbox: bool,
     pub(super) work: FuturesUnordered<Work>,
+    secrets: Arc<TaskSecrets>,
     durable: watch::Receiver<bool>,
     stop: watch::Receiver<bool>,
     /// What the control plane took in, and what is on its way there.
@@ -102,6 +104,7 @@ impl Driver {
                 ..Default::default()
             },
             task: Arc::new(record.payload.clone()),
+            secrets: TaskSecrets::new(Arc::clone(&node), record.arn().to_owned()),
             node,
             record,
             plan,
@@ -144,6 +147,7 @@ impl Driver {
             settings: settings.collect(),
             network_namespace: existing,
             has_sandbox: self.has_sandbox,
+            secrets: Arc::clone(&self.secrets),
             durable: self.durable.clone(),
         };
         let preparing = prepare::prepare(order);
@@ -298,6 +302,7 @@ impl Driver {
             settings: settings.clone(),
             image: image.clone(),
             prepared: prepared.clone(),
+            secrets: Arc::clone(&self.secrets),
             durable: self.durable.clone(),
         };
         self.view.containers[index].phase = Phase::Starting;
@@ -412,6 +417,8 @@ impl Driver {
             plan,
             count: self.containers[index].health.clone(),
             started_at,
+            task: Arc::clone(&self.task),
+            secrets: Arc::clone(&self.secrets),
         };
         self.work.push(Box::pin(work::watch_health(watch)));
     }

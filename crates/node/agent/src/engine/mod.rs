@@ -17,6 +17,7 @@ pub mod rules;
 #[cfg(test)]
 mod rules_tests;
 mod sandbox;
+mod secrets;
 pub mod settings;
 mod spec;
 pub mod tasks;

@@ -10,6 +10,7 @@ use network::TaskNetwork;
 use tokio::sync::watch;
 
 use super::sandbox;
+use super::secrets::TaskSecrets;
 use super::settings::Settings;
 use super::spec::task_group;
 use crate::node::{Node, pass};
@@ -39,6 +40,7 @@ pub struct PrepareOrder {
     /// What stands already is kept: containers are in it.
     pub network_namespace: Option<PathBuf>,
     pub has_sandbox: bool,
+    pub secrets: Arc<TaskSecrets>,
     /// Turns true when the task is on disk: only then may anything run.
     pub durable: watch::Receiver<bool>,
 }
@@ -56,6 +58,10 @@ pub async fn prepare(order: PrepareOrder) -> Result<Prepared, String> {
     };
     let interface =
         interface(task_id, task).map_err(|error| failed("network configuration", &error))?;
+    // What cannot be had fails the task before anything of it runs; nobody else waits for it.
+    for container in &task.containers {
+        order.secrets.of(container).await?;
+    }
     let _turn = pass(&node.gates.preparing).await;
     let group = task_group(task, task_id, node.cpu_by_weight);
     let group = async {

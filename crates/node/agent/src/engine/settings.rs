@@ -185,7 +185,13 @@ fn refuse_host(host: &docker::HostConfig) -> Result<(), SettingsError> {
 fn refuse_container(container: &acs::Container) -> Result<(), SettingsError> {
     refuse(&[
         ("links", !container.links.is_empty()),
-        ("secrets", !container.secrets.is_empty()),
+        (
+            "secrets of the log driver",
+            container
+                .secrets
+                .iter()
+                .any(|secret| secret.target.as_deref() == Some("LOG_DRIVER")),
+        ),
         ("environmentFiles", !container.environment_files.is_empty()),
         ("managedAgents", !container.managed_agents.is_empty()),
         (

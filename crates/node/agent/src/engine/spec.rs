@@ -105,6 +105,8 @@ pub fn container_spec(context: &SpecContext<'_>) -> Result<ContainerSpec, Settin
             .filter(|name| !name.is_empty())
             .unwrap_or(context.hostname.to_owned()),
         command: command(container, context.settings, context.image)?,
+        // Not known yet: it is fetched when the container is created.
+        secret_environment: Default::default(),
         environment: gpus::visible(
             environment(container, config, &image.environment),
             &own_gpus,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::health::{HealthCount, HealthPlan};
 use super::prepare::Prepared;
 use super::rules::Health;
+use super::secrets::TaskSecrets;
 use super::settings::Settings;
 use super::spec::{SpecContext, container_spec};
 use crate::node::{Node, pass};
@@ -60,6 +61,7 @@ pub struct StartOrder {
     pub settings: Settings,
     pub image: Image,
     pub prepared: Prepared,
+    pub secrets: Arc<TaskSecrets>,
     /// Turns true when the task is on disk: only then may anything run.
     pub durable: watch::Receiver<bool>,
 }
@@ -100,7 +102,11 @@ async fn create_and_start(mut order: StartOrder) -> Result<Started, String> {
     });
     let cannot_create =
         |error: &dyn std::fmt::Display| format!("CannotCreateContainerError: {error}");
-    let spec = spec.map_err(|error| cannot_create(&error))?;
+    let mut spec = spec.map_err(|error| cannot_create(&error))?;
+    spec.secret_environment = order
+        .secrets
+        .of(&order.task.containers[order.index])
+        .await?;
     for mount in &spec.mounts {
         // As Docker does: a host path that is not there becomes a directory.
         if mount.source.is_absolute() && !mount.source.exists() {
@@ -175,16 +181,24 @@ pub struct HealthWatch {
     pub plan: HealthPlan,
     pub count: HealthCount,
     pub started_at: UnixMillis,
+    pub task: Arc<acs::Task>,
+    pub secrets: Arc<TaskSecrets>,
 }
 
 pub async fn watch_health(mut watch: HealthWatch) -> Option<Event> {
     let before = watch.count.health;
     loop {
         watch.node.clock.sleep(watch.plan.interval).await;
+        // The command sees what its container sees. Without it, it would say something else: better nothing.
+        let secrets = watch.secrets.of(&watch.task.containers[watch.index]);
+        let Ok(secret_environment) = secrets.await else {
+            continue;
+        };
         let request = runtime::ExecRequest {
             command: watch.plan.command.clone(),
             user: None,
             timeout_seconds: u32::try_from(watch.plan.timeout.as_secs().max(1)).unwrap_or(u32::MAX),
+            secret_environment,
         };
         let passed = match watch.node.runtime.exec(&watch.id, request).await {
             Ok(outcome) => outcome.exit_code == 0 && !outcome.timed_out,

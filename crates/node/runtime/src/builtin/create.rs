@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use serde::de::DeserializeOwned;
 
@@ -16,7 +16,7 @@ use crate::images::{ImageStore, InUse};
 use crate::oci_runtime::OciRuntime;
 use crate::process::ProcessIdentity;
 use crate::shim::{RunningState, StoredContainer};
-use crate::spec::{ContainerSpec, Role};
+use crate::spec::{ContainerSpec, Role, SecretEnvironment};
 
 impl Inner {
     pub(super) async fn create(self: Arc<Self>, spec: ContainerSpec) -> Result<(), CreateError> {
@@ -45,6 +45,16 @@ impl Inner {
             Role::Sandbox(_) => OciRuntime::Libcontainer,
             Role::Program => self.options.oci_runtime.clone(),
         };
+        if !spec.secret_environment.is_empty() {
+            if matches!(oci_runtime, OciRuntime::Program(_)) {
+                return Err(CreateError::InvalidSpec(
+                    "secrets are not passed to another OCI runtime, which would write them to its disk: leave --oci-runtime \
+                     away"
+                        .to_owned(),
+                ));
+            }
+            self.keep_secrets(&spec.id, spec.secret_environment.clone());
+        }
         let container = StoredContainer {
             spec,
             created_at: self.options.clock.now(),
@@ -65,6 +75,17 @@ impl Inner {
         let path = containers.display().to_string();
         let listed = self.blocking(move || list(&containers)).await;
         listed.map_err(|source| RuntimeError::Disk { path, source })
+    }
+
+    fn keep_secrets(&self, id: &str, secrets: SecretEnvironment) {
+        let mut kept = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(id.to_owned(), secrets);
+    }
+
+    /// What the container was created with, once.
+    pub(super) fn take_secrets(&self, id: &str) -> SecretEnvironment {
+        let mut kept = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.remove(id).unwrap_or_default()
     }
 
     /// The container's record, or that there is none.

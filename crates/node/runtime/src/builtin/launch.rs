@@ -107,13 +107,23 @@ impl Inner {
         if directory.shim().exists() {
             return Err(StartError::AlreadyStarted(id));
         }
+        let secrets = self.take_secrets(&id);
         let mut child = self
             .shim
             .command(RUN, &directory)
-            .stdin(Stdio::null())
+            .stdin(if secrets.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stderr(Stdio::null())
             .spawn()
             .map_err(shim)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let secrets = serde_json::to_vec(&secrets).expect("names and values are texts");
+            // A shim that ended says why on its standard output.
+            let _ = stdin.write_all(&secrets).await;
+        }
         let mut answers = child
             .stdout
             .take()

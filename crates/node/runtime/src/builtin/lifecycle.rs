@@ -105,6 +105,7 @@ impl Inner {
         let Some(directory) = self.directory(&id) else {
             return Ok(());
         };
+        drop(self.take_secrets(&id));
         let stored = match self.stored(&id) {
             Ok((_, stored)) => Some(stored),
             Err(RuntimeError::NoSuchContainer(_)) => None,

@@ -30,6 +30,7 @@ use crate::disk::{ContainerDirectory, read_json};
 use crate::error::with_causes;
 use crate::oci_runtime::OciRuntime;
 use crate::root::Root;
+use crate::spec::SecretEnvironment;
 
 /// As much as Docker keeps of a health check's output, and a little more for who looks.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
@@ -79,6 +80,7 @@ fn run_command(
     let errors = container_output
         .try_clone()
         .map_err(ShimError::system("pipe"))?;
+    let secrets = request.secret_environment.clone();
     let order = ExecOrder {
         command: &request.command,
         user: &user,
@@ -87,7 +89,7 @@ fn run_command(
         errors,
     };
     let pid = match &container.oci_runtime {
-        OciRuntime::Libcontainer => start(directory, order)?,
+        OciRuntime::Libcontainer => start(directory, order, secrets)?,
         OciRuntime::Program(program) => {
             nix::sys::prctl::set_child_subreaper(true).map_err(ShimError::system("subreaper"))?;
             Runc { program, directory }.exec(order)?
@@ -103,8 +105,12 @@ fn run_command(
     Ok((answer, command.collected))
 }
 
-fn start(directory: &ContainerDirectory, order: ExecOrder<'_>) -> Result<i32, ShimError> {
-    let (executor, report) = ProgramExecutor::new(FirstProcess::Program)?;
+fn start(
+    directory: &ContainerDirectory,
+    order: ExecOrder<'_>,
+    secrets: SecretEnvironment,
+) -> Result<i32, ShimError> {
+    let (executor, report) = ProgramExecutor::new(FirstProcess::Program, secrets)?;
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
     let built = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())

@@ -22,6 +22,7 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{AccessFlags, access, pipe2};
 
 use super::{ShimError, init};
+use crate::spec::SecretEnvironment;
 
 /// Longer than any message that is written into it.
 const MAX_REPORT_BYTES: u64 = 4096;
@@ -39,6 +40,7 @@ pub(super) enum FirstProcess {
 #[derive(Clone)]
 pub(super) struct ProgramExecutor {
     first_process: FirstProcess,
+    secrets: SecretEnvironment,
     report: Arc<Mutex<Option<OwnedFd>>>,
 }
 
@@ -46,11 +48,15 @@ pub(super) struct ProgramExecutor {
 pub(super) struct ExecutionReport(OwnedFd);
 
 impl ProgramExecutor {
-    pub(super) fn new(first_process: FirstProcess) -> Result<(Self, ExecutionReport), ShimError> {
+    pub(super) fn new(
+        first_process: FirstProcess,
+        secrets: SecretEnvironment,
+    ) -> Result<(Self, ExecutionReport), ShimError> {
         let (hear, tell) = pipe2(OFlag::O_CLOEXEC).map_err(ShimError::system("pipe"))?;
         Ok((
             Self {
                 first_process,
+                secrets,
                 report: Arc::new(Mutex::new(Some(tell))),
             },
             ExecutionReport(hear),
@@ -85,7 +91,7 @@ impl Executor for ProgramExecutor {
             drop(report);
             init::hold()
         }
-        let failed = match Program::of(spec) {
+        let failed = match Program::of(spec, &self.secrets) {
             Ok(program) if self.first_process == FirstProcess::Init => {
                 match init::spawn(program.command(), report.as_ref()) {
                     Ok(child) => {
@@ -124,7 +130,7 @@ struct Program {
 }
 
 impl Program {
-    fn of(spec: &Spec) -> Result<Self, String> {
+    fn of(spec: &Spec, secrets: &SecretEnvironment) -> Result<Self, String> {
         let process = spec
             .process()
             .as_ref()
@@ -136,7 +142,9 @@ impl Program {
                 .split_once('=')
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
         };
-        let environment: Vec<_> = entries.iter().filter_map(split).collect();
+        let mut environment: Vec<_> = entries.iter().filter_map(split).collect();
+        environment.retain(|(name, _)| !secrets.0.iter().any(|(secret, _)| secret == name));
+        environment.extend(secrets.0.iter().cloned());
         let name = arguments.first().ok_or("no command specified")?;
         let search = environment
             .iter()

@@ -31,7 +31,7 @@ use crate::logs::{LogWriter, RotationLimits};
 use crate::oci_runtime::OciRuntime;
 use crate::process::ProcessIdentity;
 use crate::root::Root;
-use crate::spec::{ContainerSpec, Role};
+use crate::spec::{ContainerSpec, Role, SecretEnvironment};
 
 /// libcontainer's name for the container, and for its directory in ours; so any name does.
 pub(super) const OCI_ID: &str = "oci";
@@ -49,6 +49,7 @@ pub(super) fn run(directory: &ContainerDirectory) -> Result<(), ShimError> {
     let container: StoredContainer = read_json(&directory.container())
         .map_err(ShimError::system("container.json"))?
         .ok_or_else(|| ShimError::Container("there is no such container".to_owned()))?;
+    let secrets = read_secrets()?;
     // A terminal or an interrupt of the agent's session is none of ours. It fails when we lead one already.
     let _ = setsid();
     let identity =
@@ -56,7 +57,7 @@ pub(super) fn run(directory: &ContainerDirectory) -> Result<(), ShimError> {
     create_json(&directory.shim(), &identity).map_err(ShimError::system("shim.json"))?;
     nix::sys::prctl::set_child_subreaper(true).map_err(ShimError::system("subreaper"))?;
     let group = Group::new(&container.group);
-    let exit = match launch(directory, &container, &clock) {
+    let exit = match launch(directory, &container, secrets, &clock) {
         Ok(running) => {
             answer(&StartAnswer::Started(running.started));
             running.supervise(&clock, &group)
@@ -86,6 +87,20 @@ pub(super) fn run(directory: &ContainerDirectory) -> Result<(), ShimError> {
     group.remove().map_err(ShimError::system("control group"))
 }
 
+/// What the agent has for the program and writes nowhere, as JSON on standard input; which is then closed for good.
+fn read_secrets() -> Result<SecretEnvironment, ShimError> {
+    let mut text = Vec::new();
+    let read = io::stdin().read_to_end(&mut text);
+    read.map_err(ShimError::system("secrets"))?;
+    let nothing = File::open("/dev/null").map_err(ShimError::system("/dev/null"))?;
+    nix::unistd::dup2_stdin(&nothing).map_err(ShimError::system("standard input"))?;
+    if text.is_empty() {
+        return Ok(SecretEnvironment::default());
+    }
+    let secrets = serde_json::from_slice(&text);
+    secrets.map_err(|_| ShimError::Container("the secrets cannot be read".to_owned()))
+}
+
 /// What an OCI runtime of its own keeps goes with the container's directory at the latest.
 fn forget(directory: &ContainerDirectory, container: &StoredContainer) {
     if let OciRuntime::Program(program) = &container.oci_runtime
@@ -111,6 +126,7 @@ struct Running {
 fn launch(
     directory: &ContainerDirectory,
     container: &StoredContainer,
+    secrets: SecretEnvironment,
     clock: &Clock,
 ) -> Result<Running, ShimError> {
     let log = LogWriter::create(directory.clone(), RotationLimits::default())
@@ -149,7 +165,7 @@ fn launch(
     };
     let pid = match &container.oci_runtime {
         OciRuntime::Libcontainer => {
-            create_and_start(directory, first_process(&container.spec), streams)?
+            create_and_start(directory, first_process(&container.spec), secrets, streams)?
         }
         OciRuntime::Program(program) => Runc { program, directory }.create_and_start(streams)?,
     };
@@ -273,9 +289,10 @@ pub(super) fn resolve_user(root: &Root, user: Option<&str>) -> Result<ResolvedUs
 fn create_and_start(
     directory: &ContainerDirectory,
     first_process: FirstProcess,
+    secrets: SecretEnvironment,
     streams: Streams,
 ) -> Result<i32, ShimError> {
-    let (executor, report) = ProgramExecutor::new(first_process)?;
+    let (executor, report) = ProgramExecutor::new(first_process, secrets)?;
     let failed =
         |error: libcontainer::error::LibcontainerError| ShimError::Container(with_causes(&error));
     let mut builder = ContainerBuilder::new(OCI_ID.to_owned(), SyscallType::default())

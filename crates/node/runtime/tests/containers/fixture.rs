@@ -45,6 +45,10 @@ pub fn registry() -> &'static Registry {
 }
 
 impl Fixture {
+    pub fn data_directory(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
     /// `None`, and a word about it, where containers cannot be run.
     pub async fn new() -> Option<Self> {
         if !nix::unistd::geteuid().is_root() || !Path::new("/bin/busybox").exists() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::{
     ContainerSpec, ContainerState, CreateError, ExecRequest, LogCursor, LogStream, Runtime,
-    RuntimeError, StartError,
+    RuntimeError, SecretEnvironment, StartError,
 };
 
 use crate::fixture::{Fixture, slowness};
@@ -206,6 +206,54 @@ async fn a_container_is_created_and_started_once() {
 }
 
 #[tokio::test]
+async fn secrets_reach_the_program_and_no_disk() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let secrets = || {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        SecretEnvironment(vec![
+            variable("TOKEN", "hun\nter2"),
+            variable("MODE", "secret"),
+        ])
+    };
+    let spec = ContainerSpec {
+        environment: vec![("MODE".to_owned(), "plain".to_owned())],
+        secret_environment: secrets(),
+        ..fixture.shell("c", "echo $MODE ${#TOKEN}; exec sleep 100")
+    };
+    assert!(!format!("{spec:?}").contains("ter2"), "{spec:?}");
+    fixture.start(spec).await;
+    fixture.await_line("c", "secret 8").await;
+    let request = |secret_environment| ExecRequest {
+        command: ["sh", "-c", "echo $MODE ${#TOKEN}"]
+            .map(str::to_owned)
+            .to_vec(),
+        user: None,
+        timeout_seconds: 10 * slowness(),
+        secret_environment,
+    };
+    let done = fixture.runtime.exec("c", request(secrets())).await.unwrap();
+    assert_eq!(done.output, b"secret 8\n");
+    let done = fixture
+        .runtime
+        .exec("c", request(Default::default()))
+        .await
+        .unwrap();
+    assert_eq!(done.output, b"plain 0\n");
+    for status in fixture.runtime.list().await.unwrap() {
+        assert!(status.spec.secret_environment.is_empty());
+    }
+    let found = std::process::Command::new("grep")
+        .args(["-rl", "ter2"])
+        .arg(fixture.data_directory().join("containers"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(found.stdout).unwrap(), "");
+    fixture.finish().await;
+}
+
+#[tokio::test]
 async fn commands_run_inside() {
     let Some(fixture) = Fixture::new().await else {
         return;
@@ -220,6 +268,7 @@ async fn commands_run_inside() {
         command: ["sh", "-c", command].map(str::to_owned).to_vec(),
         user: user.map(str::to_owned),
         timeout_seconds,
+        secret_environment: Default::default(),
     };
     let done = fixture
         .runtime
@@ -259,6 +308,7 @@ async fn commands_run_inside() {
         command: vec!["nope".to_owned()],
         user: None,
         timeout_seconds: 1,
+        secret_environment: Default::default(),
     };
     let error = fixture
         .runtime

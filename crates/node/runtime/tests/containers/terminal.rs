@@ -22,6 +22,7 @@ async fn a_program_has_a_terminal_when_told() {
         command: command.map(str::to_owned).to_vec(),
         user: None,
         timeout_seconds: 10,
+        secret_environment: Default::default(),
     };
     let outcome = fixture.runtime.exec("c", request).await.unwrap();
     assert_eq!(outcome.output, b"plain\n");

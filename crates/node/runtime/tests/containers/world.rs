@@ -343,5 +343,6 @@ fn ls(path: &str) -> ExecRequest {
         command: vec!["ls".to_owned(), path.to_owned()],
         user: None,
         timeout_seconds: 10 * slowness(),
+        secret_environment: Default::default(),
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use api_ecs::types::{Attribute, ContainerDefinition, LogDriver, NetworkMode, TaskDefinition};
 
+use crate::secret_reference::SecretReference;
+
 use super::{containers, is_mode, list, logs};
 
 pub(super) fn required(definition: &TaskDefinition) -> Vec<Attribute> {
@@ -49,6 +51,16 @@ fn of_container(
         }
     }
     of_logs(container, has_execution_role, names);
+    for secret in list(&container.secrets) {
+        let value_from = secret.value_from.as_deref().unwrap_or_default();
+        let provider = match SecretReference::parse(value_from) {
+            SecretReference::Parameter(_) => "ssm",
+            SecretReference::Secret { .. } => "asm",
+        };
+        names.insert(format!(
+            "ecs.capability.secrets.{provider}.environment-variables"
+        ));
+    }
     if !list(&container.depends_on).is_empty() {
         names.insert("ecs.capability.container-ordering".into());
     }

@@ -28,11 +28,13 @@ pub(super) fn normalise(definition: &mut TaskDefinition) -> Result<(), Refusal> 
         .iter()
         .map(|container| name(container).to_owned())
         .collect();
+    let has_execution_role = definition.execution_role_arn.is_some();
     for container in definition.container_definitions.iter_mut().flatten() {
         fill_in(container);
         check_image(container)?;
         ports::normalise(container, &mode)?;
         check_environment(container)?;
+        check_secrets(container, has_execution_role)?;
         volumes::check_mounts(container, &volume_names, &container_names)?;
         check_health(container)?;
         check_restart_policy(container)?;
@@ -133,6 +135,42 @@ fn check_environment(container: &ContainerDefinition) -> Result<(), Refusal> {
             container,
             "Environment variable names must not be empty and must not contain '='.",
         ));
+    }
+    Ok(())
+}
+
+fn check_secrets(container: &ContainerDefinition, has_execution_role: bool) -> Result<(), Refusal> {
+    let secrets = list(&container.secrets);
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    if !has_execution_role {
+        return Err(Refusal::client(
+            "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
+        ));
+    }
+    let variables = list(&container.environment).iter();
+    let mut names: BTreeSet<&str> = variables.filter_map(|it| it.name.as_deref()).collect();
+    for secret in secrets {
+        let name = secret.name.as_deref().unwrap_or_default();
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(setting(
+                container,
+                "Secret names must not be empty and must not contain '='.",
+            ));
+        }
+        if secret.value_from.as_deref().unwrap_or_default().is_empty() {
+            return Err(setting(
+                container,
+                "The valueFrom of a secret must not be empty.",
+            ));
+        }
+        if !names.insert(name) {
+            return Err(Refusal::client(format!(
+                "The secret name must be unique and not shared with any new or existing environment variables set on the \
+                 container, such as '{name}'."
+            )));
+        }
     }
     Ok(())
 }

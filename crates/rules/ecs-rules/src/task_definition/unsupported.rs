@@ -16,7 +16,7 @@ pub struct UnsupportedField<T> {
     asks: fn(&T) -> bool,
 }
 
-const SECRETS: &str = "Gantry has no Secrets Manager or Parameter Store";
+const SECRETS: &str = "registries other than Gantry's own take the logins that the node was given";
 const RUNTIME: &str = "no runtime of Gantry has it";
 const NO_NEW_PRIVILEGES: [&str; 3] = [
     "no-new-privileges",
@@ -115,13 +115,8 @@ pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
         asks: |container| container.repository_credentials.is_some(),
     },
     UnsupportedField {
-        path: "containerDefinitions[].secrets",
-        why: SECRETS,
-        asks: |container| !list(&container.secrets).is_empty(),
-    },
-    UnsupportedField {
         path: "containerDefinitions[].logConfiguration.secretOptions",
-        why: SECRETS,
+        why: "awslogs, the only log driver so far, has no secret options",
         asks: |container| {
             container
                 .log_configuration

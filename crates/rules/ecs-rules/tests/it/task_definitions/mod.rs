@@ -5,5 +5,6 @@ mod containers;
 mod launch_types;
 mod networks;
 mod properties;
+mod secrets;
 mod sizes;
 mod unsupported;

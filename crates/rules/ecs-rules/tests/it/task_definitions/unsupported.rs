@@ -107,7 +107,6 @@ fn what_gantry_lacks_is_refused_by_name() {
             }),
             "repositoryCredentials",
         ),
-        (first(plain(), |it| it.secrets = Some(secret())), "secrets"),
         (
             first(plain(), |it| {
                 it.log_configuration = Some(LogConfiguration {
