@@ -52,11 +52,14 @@ pub fn run(root: &Path, check: bool) -> Result<()> {
 
 /// The service's own crate, the rules it decides by, and how nodes are told.
 fn service_files(root: &Path, name: &str) -> Result<Vec<SourceFile>> {
-    let folder = if name == "gantry" { "control" } else { name };
-    let (service, rules) = (
-        format!("crates/services/{folder}/src"),
-        format!("crates/rules/{name}-rules/src"),
-    );
+    let service = match name {
+        "gantry" => "crates/services/control/src".to_owned(),
+        // One crate serves two models, each from a room of its own.
+        "iam" => "crates/services/iam/src/operations".to_owned(),
+        "sts" => "crates/services/iam/src/sts_operations".to_owned(),
+        _ => format!("crates/services/{name}/src"),
+    };
+    let rules = format!("crates/rules/{name}-rules/src");
     source::read(root, &[&service, &rules, "crates/node/link/src"])
 }
 

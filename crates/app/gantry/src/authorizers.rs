@@ -1,9 +1,10 @@
-//! Who is asked about which caller: nodes by what agents need, everybody else by IAM's policies.
+//! Where ECS and IAM meet. Who is asked about which caller: nodes by what agents need, everybody else by IAM's policies;
+//! whose tags conditions see; who issues the credentials of tasks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gateway::PrincipalPolicy;
-use service_ecs::Ecs;
+use service_ecs::{Ecs, IssueCredentials, IssuedCredentials, WantedCredentials};
 use service_iam::{Iam, ResourceTags};
 use wire::{Ask, Authorizer, Caller, Error, Principal};
 
@@ -33,5 +34,34 @@ pub struct TagsOfResources(pub Arc<Ecs>);
 impl ResourceTags for TagsOfResources {
     fn tags_of(&self, arn: &str) -> Option<Vec<(String, String)>> {
         self.0.tags_of(arn)
+    }
+}
+
+/// As on AWS.
+const TASK_CREDENTIALS: Duration = Duration::from_secs(6 * 60 * 60);
+const REFRESH_BEFORE_END: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// Tasks' credentials are sessions of their roles, named after the task.
+pub struct TaskRoles(pub Arc<Iam>);
+
+impl IssueCredentials for TaskRoles {
+    fn issue(&self, wanted: &WantedCredentials<'_>) -> Result<IssuedCredentials, Error> {
+        let issued = self.0.assume_for_service(
+            wanted.account,
+            wanted.role_arn,
+            "ecs-tasks.amazonaws.com",
+            wanted.task_id,
+            wanted.task_arn,
+            TASK_CREDENTIALS,
+        )?;
+        let purpose = wanted.role_type.as_str();
+        Ok(IssuedCredentials {
+            credentials_id: self.0.credentials_id(wanted.task_arn, purpose),
+            access_key_id: issued.credentials.access_key_id,
+            secret_access_key: issued.credentials.secret_access_key,
+            session_token: issued.credentials.session_token.unwrap_or_default(),
+            expires_at: issued.expires_at,
+            refresh_at: issued.expires_at - REFRESH_BEFORE_END,
+        })
     }
 }

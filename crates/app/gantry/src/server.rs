@@ -24,7 +24,7 @@ use vault::Vault;
 
 use crate::{
     arguments::{Global, ServerOptions},
-    authorizers::{Authorizers, TagsOfResources},
+    authorizers::{Authorizers, TagsOfResources, TaskRoles},
     certificates::{self, Certificates},
     link_sockets::{AcsSocket, NodeOwnership, TcsSocket},
     metrics::{LiveTasks, StateMetrics},
@@ -260,6 +260,7 @@ async fn open_services(
     let iam = Iam::new(store.clone(), clock.clone(), seal.clone())
         .with_resource_tags(Arc::new(TagsOfResources(Arc::clone(&ecs))));
     let iam = Arc::new(iam);
+    ecs.issue_credentials_with(Arc::new(TaskRoles(Arc::clone(&iam))));
     let nodes = PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(Arc::clone(&ecs))));
     let authorizer = Arc::new(Authorizers::new(nodes, Arc::clone(&iam)));
     let ecr = Ecr::open(

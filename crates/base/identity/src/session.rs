@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clock::{Clock, UnixMillis};
@@ -49,6 +50,7 @@ impl fmt::Debug for SessionKeyRecord {
 #[derive(Clone)]
 pub struct SessionSeal {
     key: Arc<LessSafeKey>,
+    names: Arc<hmac::Key>,
 }
 
 impl SessionSeal {
@@ -82,6 +84,7 @@ impl SessionSeal {
         let key = UnboundKey::new(&AES_256_GCM, secret).ok()?;
         Some(Self {
             key: Arc::new(LessSafeKey::new(key)),
+            names: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)),
         })
     }
 
@@ -116,6 +119,23 @@ impl SessionSeal {
         credentials
     }
 
+    /// An id in the form of a UUID that is always the same for a text, and that nobody guesses.
+    pub fn id_of(&self, text: &str) -> String {
+        let code = hmac::sign(&self.names, text.as_bytes());
+        let hex: String = code.as_ref()[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let parts = [
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        ];
+        parts.join("-")
+    }
+
     /// What a token holds, if it was made here for this key.
     pub fn open(&self, access_key_id: &str, token: &str) -> Option<AccessKeyRecord> {
         let mut whole = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
@@ -144,6 +164,9 @@ mod tests {
             name: "bob".into(),
             path: "/".into(),
         };
+        assert_eq!(seal.id_of("a"), seal.id_of("a"));
+        assert_ne!(seal.id_of("a"), seal.id_of("b"));
+        assert_eq!(seal.id_of("a").len(), 36);
         let end = UnixMillis(5);
         let made = seal.mint(owner.clone(), "123456789012", end, &clock);
         let token = made.session_token.clone().expect("with a token");

@@ -20,6 +20,7 @@ mod options;
 mod records;
 mod registration;
 mod session;
+pub mod task_credentials;
 mod telemetry;
 
 pub use agent::run;

@@ -335,11 +335,31 @@ mod tests {
     fn halves_of_a_line_become_one_event_and_the_cursor_waits_for_the_end() {
         let mut batch = Batch::default();
         let place = |offset| LogCursor { file: 0, offset };
-        batch.add(line(1, "a", LogStream::Stdout, true), place(10));
-        batch.add(line(2, "other", LogStream::Stderr, false), place(20));
+        batch.add(
+            line(1, "a", LogStream::Stdout, true),
+            place(10),
+            None,
+            Duration::ZERO,
+        );
+        batch.add(
+            line(2, "other", LogStream::Stderr, false),
+            place(20),
+            None,
+            Duration::ZERO,
+        );
         assert_eq!(batch.cursor, LogCursor::START);
-        batch.add(line(3, "b", LogStream::Stdout, false), place(30));
-        batch.add(line(4, "", LogStream::Stdout, false), place(40));
+        batch.add(
+            line(3, "b", LogStream::Stdout, false),
+            place(30),
+            None,
+            Duration::ZERO,
+        );
+        batch.add(
+            line(4, "", LogStream::Stdout, false),
+            place(40),
+            None,
+            Duration::ZERO,
+        );
         let texts: Vec<_> = batch
             .events
             .iter()

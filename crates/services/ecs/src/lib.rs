@@ -25,12 +25,16 @@ mod report;
 mod reservations;
 mod service_events;
 mod spot;
+mod task_credentials;
 mod tasks;
 mod usage;
 #[cfg(test)]
 mod view_tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use clock::Clock;
 use history::History;
@@ -40,6 +44,7 @@ pub use bootstrap::Defaults;
 pub use explain::ServiceExplanation;
 pub use loops::rehearsal;
 pub use reservations::{Reservation, reservations};
+pub use task_credentials::{IssueCredentials, IssuedCredentials, RoleType, WantedCredentials};
 pub use tasks::Wanted;
 pub use usage::NodeUsage;
 
@@ -64,6 +69,7 @@ pub struct Ecs {
     pub(crate) clock: Clock,
     pub(crate) config: Config,
     pub(crate) sessions: link::Sessions,
+    pub(crate) issuer: OnceLock<Arc<dyn IssueCredentials>>,
 }
 
 impl Ecs {
@@ -74,6 +80,7 @@ impl Ecs {
             clock,
             config,
             sessions: link::Sessions::default(),
+            issuer: OnceLock::new(),
         })
     }
 

@@ -6,6 +6,7 @@
 
 mod acs;
 mod connection;
+mod credentials;
 mod outbox;
 mod payload;
 mod sessions;

@@ -52,6 +52,11 @@ impl Iam {
             .mint(owner, &role.account, expires_at, &self.clock)
     }
 
+    /// The name of what a service holds for a purpose: always the same, and guessed by nobody.
+    pub fn credentials_id(&self, source_arn: &str, purpose: &str) -> String {
+        self.seal.id_of(&format!("{source_arn} {purpose}"))
+    }
+
     /// Credentials of a role for a service (`ecs-tasks.amazonaws.com`) that acts on behalf of `source_arn`, if the role
     /// trusts it.
     ///

@@ -16,6 +16,7 @@ mod operations;
 mod records;
 mod render;
 mod service_linked;
+mod sts_operations;
 
 use std::sync::Arc;
 

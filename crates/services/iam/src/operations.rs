@@ -2,7 +2,6 @@
 
 mod access_keys;
 mod account_summary;
-mod assume_role;
 mod attached_policies;
 mod boundaries;
 mod create_role;
@@ -16,7 +15,6 @@ mod policies;
 mod policy_versions;
 mod roles;
 mod service_linked_roles;
-mod session_token;
 mod simulate;
 mod tagging;
 mod users;

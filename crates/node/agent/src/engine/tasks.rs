@@ -17,6 +17,7 @@ use super::rules::TaskStatus;
 use crate::error::AgentError;
 use crate::node::Node;
 use crate::records::{NodeRecord, TaskRecord};
+use crate::task_credentials::TaskCredentials;
 
 /// Tasks that ended lately and are not begun again, should an old payload arrive.
 const ENDED_REMEMBERED: usize = 4096;
@@ -26,6 +27,7 @@ const TASKS_PER_TRANSACTION: usize = limits::TRANSACTION_ROWS / 2;
 pub struct Tasks {
     node: Arc<Node>,
     held: Mutex<Held>,
+    credentials: TaskCredentials,
 }
 
 #[derive(Default)]
@@ -55,7 +57,13 @@ impl Tasks {
         Arc::new(Self {
             node,
             held: Mutex::default(),
+            credentials: TaskCredentials::default(),
         })
+    }
+
+    /// Of the roles of tasks.
+    pub fn credentials(&self) -> &TaskCredentials {
+        &self.credentials
     }
 
     /// Takes over what an earlier agent left, and removes what belongs to no task.

@@ -15,6 +15,7 @@ use crate::engine::tasks::{Tasks, raise_timeline};
 use crate::node::Node;
 use crate::records::NodeRecord;
 use crate::registration::{AGENT_HASH, AGENT_VERSION, RUNTIME_VERSION};
+use crate::task_credentials::RoleType;
 
 /// Answers that wait to be sent.
 const OUTGOING_MESSAGES: usize = 1024;
@@ -174,7 +175,7 @@ impl AcsSession {
 
     fn payload(
         &self,
-        payload: acs::PayloadMessage,
+        mut payload: acs::PayloadMessage,
         outgoing: &mpsc::Sender<Message>,
     ) -> Result<(), state::StateError> {
         let complete = payload.message_id.is_some()
@@ -187,15 +188,7 @@ impl AcsSession {
             return Ok(());
         }
         let message_id = payload.message_id.clone();
-        for task in &payload.tasks {
-            for credentials in task
-                .role_credentials
-                .iter()
-                .chain(&task.execution_role_credentials)
-            {
-                self.acknowledge_credentials(message_id.clone(), credentials, outgoing);
-            }
-        }
+        self.take_credentials(&mut payload, outgoing);
         let Some(commits) = self.tasks.accept(payload)? else {
             return Ok(());
         };
@@ -286,16 +279,40 @@ impl AcsSession {
         }
     }
 
-    /// Nothing on this node hands credentials to containers yet; they are acknowledged as received and forgotten.
+    /// Out of the payload: what goes to the disk has no secrets in it.
+    fn take_credentials(
+        &self,
+        payload: &mut acs::PayloadMessage,
+        outgoing: &mpsc::Sender<Message>,
+    ) {
+        let known = self.tasks.known();
+        let kept = self.tasks.credentials();
+        kept.retain(|arn| known.iter().any(|task| task.arn == arn));
+        for task in &mut payload.tasks {
+            let arn = task.arn.clone().unwrap_or_default();
+            let of_task = task.role_credentials.take();
+            let of_execution = task.execution_role_credentials.take();
+            let of_task = of_task.map(|it| (RoleType::TaskApplication, it));
+            let of_execution = of_execution.map(|it| (RoleType::TaskExecution, it));
+            for (role_type, credentials) in of_task.into_iter().chain(of_execution) {
+                self.acknowledge_credentials(payload.message_id.clone(), &credentials, outgoing);
+                kept.keep(&arn, role_type, credentials);
+            }
+        }
+    }
+
     fn credentials(
         &self,
         message: acs::IamRoleCredentialsMessage,
         outgoing: &mpsc::Sender<Message>,
     ) {
         let arn = message.task_arn.unwrap_or_default();
-        let known = self.tasks.known().iter().any(|task| task.arn == arn);
-        if let Some(credentials) = message.role_credentials.filter(|_| known) {
+        let role_type = message.role_type.as_deref().and_then(RoleType::parse);
+        let is_known = self.tasks.known().iter().any(|task| task.arn == arn);
+        let credentials = message.role_credentials.filter(|_| is_known);
+        if let (Some(credentials), Some(role_type)) = (credentials, role_type) {
             self.acknowledge_credentials(message.message_id, &credentials, outgoing);
+            self.tasks.credentials().keep(&arn, role_type, credentials);
         }
     }
 

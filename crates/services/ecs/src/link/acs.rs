@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use clock::UnixMillis;
 use futures_util::StreamExt;
 use link::acs::{
-    self, HeartbeatMessage, PayloadMessage, TaskIdentifier, TaskManifestMessage,
-    TaskStopVerificationAck, TaskStopVerificationMessage,
+    self, HeartbeatMessage, IamRoleCredentialsMessage, PayloadMessage, TaskIdentifier,
+    TaskManifestMessage, TaskStopVerificationAck, TaskStopVerificationMessage,
 };
 use names::Scope;
 use state::Record;
@@ -14,13 +15,14 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use super::{
     SessionError, close, connection,
+    credentials::{self, Refreshes},
     outbox::Outbox,
     payload::{self, Gathered},
     send,
     sessions::{End, Entry, Work},
 };
 use crate::{
-    Ecs,
+    Ecs, RoleType,
     records::{ContainerInstanceRecord, DesiredStatus, TaskRecord, TaskStatus},
 };
 
@@ -50,6 +52,7 @@ pub(super) async fn serve<S>(
         cluster: cluster.to_owned(),
         key,
         outbox: Outbox::default(),
+        refreshes: Refreshes::default(),
         heartbeats_unanswered: 0,
     };
     tracing::info!(instance = %session.instance_arn, "an agent connected");
@@ -81,6 +84,7 @@ struct Session<'a> {
     /// As the agent calls it.
     cluster: String,
     outbox: Outbox,
+    refreshes: Refreshes,
     heartbeats_unanswered: u32,
 }
 
@@ -121,6 +125,7 @@ impl Session<'_> {
                     }
                 }
             }
+            self.refresh_credentials(socket).await?;
             if self.ecs.clock.monotonic() >= next_heartbeat {
                 self.beat(socket).await?;
                 next_heartbeat = self.ecs.clock.monotonic() + self.ecs.heartbeat_every();
@@ -207,19 +212,90 @@ impl Session<'_> {
             tasks
         });
         let revision = looked.revision();
+        let mut refreshes = Vec::new();
         // Rendered while the disk is at it, and not under the lock that writers wait for.
         let looked = looked.map(|tasks| {
-            let render =
-                |(key, desired, gathered): (_, _, Gathered)| (key, desired, gathered.render());
+            let render = |(key, desired, gathered): (String, DesiredStatus, Gathered)| {
+                let mut task = gathered.render();
+                if desired == DesiredStatus::Running {
+                    self.add_credentials(&key, &gathered, &mut task, &mut refreshes);
+                }
+                (key, desired, task)
+            };
             tasks.into_iter().map(render).collect::<Vec<_>>()
         });
         let mut tasks = looked.durable().await?;
+        for (key, at) in refreshes {
+            self.refreshes.note(&key, at);
+        }
         // In a payload, stops go before starts; so must they across payloads.
         tasks.sort_by_key(|(_, desired, _)| std::cmp::Reverse(*desired));
         while !tasks.is_empty() {
             let rest = tasks.split_off(tasks.len().min(TASKS_PER_PAYLOAD));
             self.send_payload(socket, tasks, revision).await?;
             tasks = rest;
+        }
+        Ok(())
+    }
+
+    /// A node is told of the credentials of its tasks with the tasks, in each session anew: it keeps them on no disk.
+    fn add_credentials(
+        &self,
+        key: &str,
+        gathered: &Gathered,
+        task: &mut acs::Task,
+        refreshes: &mut Vec<(String, UnixMillis)>,
+    ) {
+        for (role_type, role) in gathered.roles().each() {
+            let Some((issued, refresh_at)) =
+                credentials::issue(self.ecs, gathered.task(), role_type, role)
+            else {
+                continue;
+            };
+            refreshes.push((key.to_owned(), refresh_at));
+            match role_type {
+                RoleType::TaskApplication => task.role_credentials = Some(issued),
+                RoleType::TaskExecution => task.execution_role_credentials = Some(issued),
+            }
+        }
+    }
+
+    /// Sends newer credentials of the tasks that are due, if the node still has them.
+    async fn refresh_credentials<S>(
+        &mut self,
+        socket: &mut WebSocketStream<S>,
+    ) -> Result<(), SessionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let due = self.refreshes.take_due(self.ecs.clock.now());
+        for key in due {
+            let looked = self.ecs.store.read(|head| {
+                let task = head.get::<TaskRecord>(&key)?;
+                let is_ours = task.container_instance_key.as_deref() == Some(self.key.as_str())
+                    && task.last_status != TaskStatus::Stopped;
+                is_ours.then(|| payload::gather(head, &task)).flatten()
+            });
+            let Some(gathered) = looked.durable().await? else {
+                continue;
+            };
+            let task = gathered.task();
+            for (role_type, role) in gathered.roles().each() {
+                let Some((issued, refresh_at)) =
+                    credentials::issue(self.ecs, task, role_type, role)
+                else {
+                    continue;
+                };
+                self.refreshes.note(&key, refresh_at);
+                let message = IamRoleCredentialsMessage {
+                    task_arn: Some(task.arn()),
+                    task_cluster_arn: Some(self.scope.cluster(&task.cluster)),
+                    role_credentials: Some(issued),
+                    role_type: Some(role_type.as_str().to_owned()),
+                    message_id: Some(self.ecs.clock.uuid()),
+                };
+                send(self.ecs, socket, acs::Message::from(message).encode()).await?;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use link::{
 use names::Scope;
 use state::Head;
 
+use super::credentials::Roles;
 use crate::{
     account_settings, image_pins,
     records::{SubnetRecord, TaskDefinitionRecord, TaskRecord},
@@ -42,6 +43,30 @@ pub(super) fn gather(head: &Head, task: &Arc<TaskRecord>) -> Option<Gathered> {
 }
 
 impl Gathered {
+    pub fn task(&self) -> &TaskRecord {
+        &self.task
+    }
+
+    /// Those of the task's overrides go before those of its definition.
+    pub fn roles(&self) -> Roles {
+        let definition = &self.definition.definition;
+        let overrides = self.task.overrides.as_deref();
+        let named = |own: &Option<String>, overriding: Option<&Option<String>>| {
+            let role = overriding.and_then(Option::as_ref).or(own.as_ref());
+            role.filter(|role| !role.is_empty()).cloned()
+        };
+        Roles {
+            task: named(
+                &definition.task_role_arn,
+                overrides.map(|it| &it.task_role_arn),
+            ),
+            execution: named(
+                &definition.execution_role_arn,
+                overrides.map(|it| &it.execution_role_arn),
+            ),
+        }
+    }
+
     pub fn render(&self) -> acs::Task {
         let task = &*self.task;
         let scope = Scope::new(&task.account, &task.region);

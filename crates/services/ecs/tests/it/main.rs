@@ -18,6 +18,7 @@ mod services;
 mod start_cost;
 mod start_task;
 mod tags;
+mod task_credentials;
 mod task_definitions;
 mod task_life;
 mod task_protection;

@@ -35,8 +35,13 @@ struct Simulation {
     context: Context,
 }
 
-// coverage: SimulateCustomPolicy ignores ResourceOwner and ResourceHandlingOption: everything is of one account
+// coverage: SimulateCustomPolicy, SimulatePrincipalPolicy ignores ResourceOwner: everything is of one account
+// coverage: SimulateCustomPolicy, SimulatePrincipalPolicy ignores ResourceHandlingOption: it is about EC2's instances
+// coverage: SimulateCustomPolicy, SimulatePrincipalPolicy ignores ContextEntries[].ContextKeyType: operators tell what values are
 // coverage: SimulateCustomPolicy refuses OrderedOrganizationPolicyInputList: there are no organizations
+// coverage: SimulatePrincipalPolicy refuses PolicyExclusionList: all policies count
+// coverage: SimulatePrincipalPolicy refuses PolicyExclusionList[].InlinePolicyIdentifier: all policies count
+// coverage: SimulatePrincipalPolicy refuses PolicyExclusionList[].PolicyType: all policies count
 operation!(SimulateCustomPolicy, |iam, caller, input| {
     Access::action("iam:SimulateCustomPolicy")
 } {

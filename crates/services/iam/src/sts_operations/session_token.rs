@@ -34,6 +34,9 @@ operation!(GetCallerIdentity, |iam, caller, input| {
     })
 });
 
+// coverage: GetSessionToken refuses SerialNumber: there are no MFA devices
+// coverage: GetSessionToken refuses TokenCode: there are no MFA devices
+// coverage: GetSessionToken ignores MinimumSessionTokenSize: tokens are as long as they are
 operation!(GetSessionToken, |iam, caller, input| {
     Access::action("sts:GetSessionToken")
 } {

@@ -14,6 +14,11 @@ use crate::answer::{operation, without_space};
 use crate::credentials::SessionOptions;
 use crate::grants::check_managed;
 
+// coverage: AssumeRole refuses SerialNumber: there are no MFA devices
+// coverage: AssumeRole refuses TokenCode: there are no MFA devices
+// coverage: AssumeRole refuses ProvidedContexts: no provider of contexts is trusted
+// coverage: AssumeRole refuses TransitiveTagKeys: tags of a session do not follow into the next
+// coverage: AssumeRole ignores MinimumSessionTokenSize: tokens are as long as they are
 operation!(AssumeRole, |iam, caller, input| {
     let role = input.role_arn.clone().unwrap_or_default();
     let session = input.role_session_name.clone().unwrap_or_default();
