@@ -6,6 +6,9 @@ use crate::error::StateError;
 use crate::record::Record;
 
 const ARRAY_OF_TWO: u8 = 0x82;
+/// Room for names of fields and variants; text that is kept is read into its own. ciborium's own 4 KiB are cleared for each
+/// row, which takes longer than reading a small one.
+const SCRATCH_BYTES: usize = 512;
 
 pub(crate) fn encode<R: Record>(record: &R) -> Result<Vec<u8>, StateError> {
     let mut bytes = Vec::with_capacity(256);
@@ -23,10 +26,12 @@ pub(crate) fn decode<R: Record>(key: &str, bytes: &[u8]) -> Result<R, StateError
     let Some((&ARRAY_OF_TWO, mut rest)) = bytes.split_first() else {
         return Err(failed("it is not [version, record]".to_owned()));
     };
-    let version: u32 =
-        ciborium::from_reader(&mut rest).map_err(|error| failed(error.to_string()))?;
+    let mut scratch = [0; SCRATCH_BYTES];
+    let version: u32 = ciborium::de::from_reader_with_buffer(&mut rest, &mut scratch)
+        .map_err(|error| failed(error.to_string()))?;
     if version == R::VERSION {
-        return ciborium::from_reader(&mut rest).map_err(|error| failed(error.to_string()));
+        return ciborium::de::from_reader_with_buffer(&mut rest, &mut scratch)
+            .map_err(|error| failed(error.to_string()));
     }
     if version > R::VERSION {
         return Err(StateError::Version {
