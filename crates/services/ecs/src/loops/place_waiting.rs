@@ -40,6 +40,7 @@ impl Loop for PlaceWaiting {
                             node.memory_mib,
                             node.gpu_ids.len(),
                             node.status,
+                            node.awaited_daemons.is_empty(),
                         )
                     };
                     before.map(offers) != after.map(offers)
