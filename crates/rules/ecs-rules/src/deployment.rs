@@ -170,7 +170,8 @@ pub fn plan(service: &ServiceView, now: UnixMillis) -> Plan {
     plan
 }
 
-/// As [`plan_tasks`]; while a task arrives for the balance of zones, one more than desired is kept.
+/// As [`plan_tasks`]; while a task arrives for the balance of zones, one more than desired is kept. The maximum stays that
+/// of what is desired.
 fn plan_at_one(service: &ServiceView, primary: &DeploymentView, now: UnixMillis) -> (Plan, Facts) {
     if service.arriving(primary).is_none() {
         return plan_tasks(service, primary, now);
@@ -179,7 +180,11 @@ fn plan_at_one(service: &ServiceView, primary: &DeploymentView, now: UnixMillis)
         desired_count: service.desired_count + 1,
         ..service.clone()
     };
-    plan_tasks(&with_arriving, primary, now)
+    let (mut plan, facts) = plan_tasks(&with_arriving, primary, now);
+    let counts = Counts::of(service, &primary.id);
+    let room = counts.upper - (counts.active() - len(&plan.stop));
+    plan.start = plan.start.min(room.max(0));
+    (plan, facts)
 }
 
 /// One set of tasks replaces another, within the percentages.
@@ -370,18 +375,35 @@ fn plan_draining(service: &ServiceView) -> Plan {
 }
 
 /// A deployment that failed, or was stopped, starts nothing more and replaces nothing: what runs is left alone, but for
-/// what is beyond the desired count.
+/// what is beyond the desired count and not needed for the minimum.
 fn plan_failed(
     service: &ServiceView,
     primary: &DeploymentView,
     counts: &Counts<'_>,
     plan: &mut Plan,
 ) {
-    let surplus = usize::try_from(len(&counts.new) - service.desired_count).unwrap_or(0);
-    for task in choose::scale_in_order(&counts.new).take(surplus) {
-        plan.stop_task(task, primary);
-    }
+    stop_surplus(&counts.new, service, primary, counts, plan);
     plan.waits_for.push(Wait::Failed);
+}
+
+/// Stops what is beyond the desired count, and of healthy tasks none that the minimum needs: one that is protected and not
+/// healthy yet may be among those that stay. Gives the number of healthy tasks that are left.
+fn stop_surplus(
+    tasks: &[&TaskView],
+    service: &ServiceView,
+    primary: &DeploymentView,
+    counts: &Counts<'_>,
+    plan: &mut Plan,
+) -> i32 {
+    let mut healthy_left = counts.all_healthy;
+    let surplus = usize::try_from(len(tasks) - service.desired_count).unwrap_or(0);
+    for task in choose::scale_in_order(tasks).take(surplus) {
+        if !task.is_healthy() || healthy_left > counts.lower {
+            healthy_left -= i32::from(task.is_healthy());
+            plan.stop_task(task, primary);
+        }
+    }
+    healthy_left
 }
 
 /// What may go: old tasks that do nothing, what is beyond the desired count, and, where there is no other way to make
@@ -392,7 +414,6 @@ fn plan_stops(
     counts: &Counts<'_>,
     plan: &mut Plan,
 ) {
-    let mut healthy_left = counts.all_healthy;
     // One that is protected and not healthy yet is not unhealthy: it may be at its work.
     let idle = |task: &&&TaskView| !task.is_healthy() && (!task.protected || task.is_unhealthy());
     for task in counts.old.iter().filter(idle) {
@@ -409,12 +430,7 @@ fn plan_stops(
     if surplus > serving.len() - protected {
         plan.waits_for.push(Wait::ProtectedTasks);
     }
-    for task in choose::scale_in_order(&serving).take(surplus) {
-        if !task.is_healthy() || healthy_left > counts.lower {
-            healthy_left -= i32::from(task.is_healthy());
-            plan.stop_task(task, primary);
-        }
-    }
+    let healthy_left = stop_surplus(&serving, service, primary, counts, plan);
     // An unhealthy task goes when its replacement is healthy; until then it may still serve.
     let unreplaced = (desired - counts.new_healthy).max(0);
     let replaced = usize::try_from(len(&unhealthy) - unreplaced).unwrap_or(0);
@@ -431,11 +447,11 @@ fn plan_stops(
     let replaced = (counts.all_healthy - desired).max(0);
     let stopped = len(&plan.stop);
     let needed = (desired - (len(&counts.new) - counts.new_unhealthy)).max(0);
-    let room = (counts.upper - (counts.active() - stopped)).max(0);
-    let for_room = if primary.without_room {
-        needed
-    } else {
-        (needed - room).max(0)
+    // Less than none where more are active than allowed: those must go before anything can start.
+    let room = counts.upper - (counts.active() - stopped);
+    let for_room = match (primary.without_room, needed) {
+        (true, _) | (_, 0) => needed,
+        _ => (needed - room).max(0),
     };
     let cleaned_up = match service.early_success() {
         Some(early) if early.blocking && early.is_healthy_enough(counts.new_healthy, desired) => {

@@ -100,3 +100,74 @@ fn zone_of(task: &TaskView) -> Option<&str> {
 fn node_of(task: &TaskView) -> Option<&str> {
     task.node.as_deref()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::task_state::{HealthStatus, TaskStatus};
+
+    /// Node, protected, health, age.
+    type Drawn = (usize, bool, u8, u64);
+
+    fn task(number: usize, (node, protected, health, created): Drawn) -> TaskView {
+        TaskView {
+            key: format!("t{number:02}"),
+            deployment_id: "d".into(),
+            status: match health {
+                0 => TaskStatus::Pending,
+                _ => TaskStatus::Running,
+            },
+            stopping: false,
+            draining: false,
+            protected,
+            has_health_check: true,
+            unproven: false,
+            health: match health {
+                1 => HealthStatus::Unhealthy,
+                2 => HealthStatus::Unknown,
+                _ => HealthStatus::Healthy,
+            },
+            availability_zone: Some(format!("z{}", node % 3)),
+            node: Some(format!("n{node}")),
+            created: UnixMillis(i64::try_from(created).expect("it is small")),
+            started: None,
+        }
+    }
+
+    /// The same by looking at all that are left, each time.
+    fn by_looking(tasks: &[&TaskView]) -> Vec<String> {
+        let mut left = tasks.to_vec();
+        let mut order = vec![];
+        loop {
+            let alike =
+                |same: &dyn Fn(&TaskView) -> bool| left.iter().filter(|one| same(one)).count();
+            let worth = |task: &TaskView| {
+                let class = (task.is_unhealthy(), !task.is_healthy());
+                let in_zone = alike(&|other| zone_of(other) == zone_of(task));
+                let on_node = alike(&|other| node_of(other) == node_of(task));
+                (class, in_zone, on_node, task.created, task.key.clone())
+            };
+            let candidates = left.iter().filter(|task| !task.protected);
+            let Some(first) = candidates.max_by_key(|task| worth(task)) else {
+                return order;
+            };
+            let key = first.key.clone();
+            left.retain(|task| task.key != key);
+            order.push(key);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_the_one_that_looking_at_all_gives(
+            drawn in prop::collection::vec((0..6usize, prop::bool::weighted(0.2), 0..5u8, 0..4u64), 0..24),
+        ) {
+            let tasks: Vec<TaskView> = drawn.into_iter().enumerate().map(|(number, drawn)| task(number, drawn)).collect();
+            let tasks: Vec<&TaskView> = tasks.iter().collect();
+            let order: Vec<String> = scale_in_order(&tasks).map(|task| task.key.clone()).collect();
+            prop_assert_eq!(order, by_looking(&tasks));
+        }
+    }
+}

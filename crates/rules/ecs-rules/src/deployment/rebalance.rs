@@ -32,8 +32,12 @@ pub struct MoveView {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RebalanceStep {
-    /// A task of the primary deployment, in this zone. With the tasks of each zone as they are.
-    Start { zone: String, counts: ZoneCounts },
+    /// A task of the primary deployment, in the first of these zones that has room; the one with fewest tasks is the first.
+    /// With the tasks of each zone as they are.
+    Start {
+        zones: Vec<String>,
+        counts: ZoneCounts,
+    },
     /// The new task is healthy, and another was stopped for it.
     Moved,
     /// The new task did not come up: what there was is left as it is for a while.
@@ -47,13 +51,12 @@ pub enum RebalanceStep {
 /// Tasks by zone, in the order of the names.
 pub type ZoneCounts = Vec<(String, usize)>;
 
-/// Where one task more, and one fewer elsewhere, makes the spread more even; none when it is as even as it can be.
+/// Where one task more, and one fewer elsewhere, makes the spread more even, the poorest zone first; none when it is as even
+/// as it can be.
 ///
 /// Every move lessens the sum of the squares of the counts, so that moves come to an end, and none undoes another.
-fn next_move(tasks: &[&TaskView], zones: &[String]) -> Option<String> {
+fn next_move(tasks: &[&TaskView], zones: &[String]) -> Vec<String> {
     let counts = counts(tasks, zones);
-    let available = counts.iter().filter(|(zone, _)| zones.contains(zone));
-    let (poorest, fewest) = available.min_by_key(|(zone, count)| (*count, zone.clone()))?;
     let movable = |zone: &str| {
         let mut own = tasks.iter().filter(|task| zone_of(task) == Some(zone));
         own.any(|task| !task.protected)
@@ -62,8 +65,13 @@ fn next_move(tasks: &[&TaskView], zones: &[String]) -> Option<String> {
         .iter()
         .filter(|(zone, _)| movable(zone))
         .map(|(_, count)| *count)
-        .max()?;
-    (most >= fewest + 2).then(|| poorest.clone())
+        .max();
+    let poor = counts
+        .iter()
+        .filter(|(zone, count)| zones.contains(zone) && most.is_some_and(|most| most >= count + 2));
+    let mut poor: Vec<_> = poor.collect();
+    poor.sort_by_key(|(zone, count)| (*count, zone));
+    poor.into_iter().map(|(zone, _)| zone.clone()).collect()
 }
 
 fn counts(tasks: &[&TaskView], zones: &[String]) -> ZoneCounts {
@@ -143,9 +151,10 @@ pub(super) fn plan(
         return;
     }
     let counts = counts(&counted.new, &view.zones);
-    plan.rebalance = match next_move(&counted.new, &view.zones) {
-        Some(zone) => Some(RebalanceStep::Start { zone, counts }),
-        None => begun.map(|_| RebalanceStep::Balanced { counts }),
+    let zones = next_move(&counted.new, &view.zones);
+    plan.rebalance = match zones.is_empty() {
+        false => Some(RebalanceStep::Start { zones, counts }),
+        true => begun.map(|_| RebalanceStep::Balanced { counts }),
     };
     plan.steady &= !matches!(plan.rebalance, Some(RebalanceStep::Start { .. }));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{
-    tests::{deployment, task, view},
+    tests::{deployment, task, unhealthy, view},
     *,
 };
 
@@ -107,6 +107,35 @@ fn nothing_moves_without_need_room_or_rest() {
 }
 
 #[test]
+fn every_zone_that_lacks_a_task_is_named_the_poorest_first() {
+    assert_eq!(
+        planned(&spread(&[4, 1, 0, 3], &["z0", "z1", "z2", "z3"])),
+        "start 1 in z2 or z1 (rebalancing)"
+    );
+}
+
+#[test]
+fn the_maximum_is_that_of_the_desired_count_while_a_task_arrives() {
+    let mut service = spread(&[3, 1], &["z0", "z1"]);
+    service.maximum_percent = 125;
+    let mut arriving = task("moved", "new", TaskStatus::Pending);
+    arriving.availability_zone = Some("z1".into());
+    service.tasks.push(arriving);
+    service.rebalance.as_mut().unwrap().under_way = Some(MoveView {
+        task: Some("moved".into()),
+        not_before: None,
+    });
+    // One is to be replaced, and five are there of five.
+    service.tasks[0] = TaskView {
+        availability_zone: Some("z0".into()),
+        ..unhealthy("0-0")
+    };
+    assert_eq!(plan(&service, UnixMillis(0)).start, 0);
+    service.maximum_percent = 150;
+    assert_eq!(plan(&service, UnixMillis(0)).start, 1);
+}
+
+#[test]
 fn a_task_that_does_not_come_up_ends_the_move() {
     let mut service = spread(&[3, 1], &["z0", "z1"]);
     service.rebalance.as_mut().unwrap().under_way = Some(MoveView {
@@ -153,7 +182,8 @@ proptest! {
             }
             let under_way = &mut service.rebalance.as_mut().unwrap().under_way;
             match plan.rebalance {
-                Some(RebalanceStep::Start { zone, .. }) => {
+                Some(RebalanceStep::Start { mut zones, .. }) => {
+                    let zone = zones.remove(0);
                     made += 1;
                     let mut new = task(&format!("moved-{made}"), "new", TaskStatus::Running);
                     new.availability_zone = Some(zone);

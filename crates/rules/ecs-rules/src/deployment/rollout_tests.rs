@@ -102,6 +102,30 @@ fn the_breaker_trips_at_its_threshold() {
     assert!(planned(&service, 2_000).contains("fail (tasks failed to start);"));
 }
 
+proptest! {
+    /// Not before, whatever runs; and the plan that trips it starts and stops nothing.
+    #[test]
+    fn the_breaker_trips_at_its_threshold_whatever_runs(
+        (threshold, failures) in (1..8i32, 0..12i32),
+        (rollback, resets) in any::<(bool, bool)>(),
+        (desired, old, new) in (1..6i32, 1..6usize, 0..6usize),
+        now in 1_000..30_000i64,
+    ) {
+        let mut service = view(desired, 50, 200);
+        service.deployments.push(deployment("old"));
+        service.tasks = running("o", "old", old);
+        service.tasks.extend(running("n", "new", new));
+        service.rollout = Some(RolloutView {
+            breaker: Some(BreakerView { threshold, failures, resets, ..breaker(failures, rollback) }),
+            ..under_way()
+        });
+        let plan = plan(&service, UnixMillis(now));
+        let has_tripped = matches!(plan.rollout, Some(RolloutStep::Fail { .. }));
+        prop_assert_eq!(has_tripped, failures >= threshold, "{}", plan);
+        prop_assert!(!has_tripped || plan.start == 0 && plan.stop.is_empty(), "{}", plan);
+    }
+}
+
 #[test]
 fn what_is_given_up_starts_and_stops_nothing_with_the_same_plan() {
     let mut service = view(2, 50, 100);
@@ -147,6 +171,29 @@ fn what_failed_starts_nothing_and_leaves_what_runs_alone() {
     assert!(
         planned(&service, 0).starts_with("stop n0 (unhealthy)"),
         "scaling in goes on"
+    );
+}
+
+#[test]
+fn what_failed_keeps_its_minimum_when_it_scales_in() {
+    let mut service = view(1, 100, 200);
+    service.deployments[0].failed = true;
+    service.tasks = running("n", "new", 1);
+    for key in ["p0", "p1"] {
+        service.tasks.push(task(key, "new", TaskStatus::Pending));
+    }
+    // One that is protected stays although it does not serve yet: the one that does is needed.
+    service.tasks[1].protected = true;
+    assert!(
+        planned(&service, 0).starts_with("stop p1 (scaling); waits"),
+        "{}",
+        planned(&service, 0)
+    );
+    service.tasks[1].protected = false;
+    let both = planned(&service, 0);
+    assert!(
+        both.contains("p0") && both.contains("p1") && !both.contains("n0"),
+        "{both}"
     );
 }
 

@@ -301,6 +301,15 @@ fn tasks_on_a_draining_node_are_replaced_within_the_percentages() {
 }
 
 #[test]
+fn what_is_beyond_the_maximum_goes_with_what_makes_room() {
+    let mut service = view(2, 0, 100);
+    service.deployments.push(deployment("old"));
+    service.tasks = running("o", "old", 3);
+    let plan = plan(&service, UnixMillis(0));
+    assert_eq!((plan.stop.len(), plan.start), (3, 2), "{plan}");
+}
+
+#[test]
 fn pending_tasks_on_a_draining_node_stop_at_once() {
     let mut service = view(1, 100, 200);
     service.tasks = vec![task("t", "new", TaskStatus::Pending)];
@@ -330,6 +339,9 @@ enum Event {
     Fail(usize),
     Sicken(usize),
     Drain(usize),
+    Protect(usize),
+    /// The deployment is given up: the circuit breaker, or somebody stopped it.
+    GiveUp,
     Scale(i32),
     NewDeployment,
 }
@@ -340,6 +352,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..20_usize).prop_map(Event::Fail),
         1 => (0..20_usize).prop_map(Event::Sicken),
         1 => (0..20_usize).prop_map(Event::Drain),
+        1 => (0..20_usize).prop_map(Event::Protect),
+        1 => Just(Event::GiveUp),
         1 => (0..8_i32).prop_map(Event::Scale),
         1 => Just(Event::NewDeployment),
     ]
@@ -377,9 +391,15 @@ impl World {
                 .find(|task| task.key == stop.key)
                 .unwrap();
             assert!(!task.stopping, "stopped twice: {plan}");
+            assert!(
+                !task.protected || task.is_unhealthy(),
+                "a protected task goes: {plan}"
+            );
             task.stopping = true;
             task.status = TaskStatus::Stopping;
         }
+        let failed = self.service.deployments[0].failed;
+        assert!(!failed || plan.start == 0, "given up, and starts: {plan}");
         let primary = self.service.deployments[0].id.clone();
         for _ in 0..plan.start {
             self.started += 1;
@@ -434,7 +454,9 @@ impl World {
                 let id = format!("d{}", self.deployments);
                 self.service.deployments.insert(0, deployment(&id));
             }
+            Event::GiveUp => self.service.deployments[0].failed = true,
             _ if count == 0 => {}
+            Event::Protect(choice) => self.service.tasks[choice % count].protected = true,
             Event::Advance(choice) => self.advance(choice % count),
             Event::Fail(choice) => drop(self.service.tasks.remove(choice % count)),
             Event::Drain(choice) => self.service.tasks[choice % count].draining = true,
@@ -458,8 +480,14 @@ impl World {
         }
     }
 
-    /// From now on everything goes well.
+    /// From now on everything goes well: protections are over, and what was given up is deployed again.
     fn settle(&mut self) -> Plan {
+        for task in &mut self.service.tasks {
+            task.protected = false;
+        }
+        if self.service.deployments[0].failed {
+            self.happen(Event::NewDeployment);
+        }
         for _ in 0..200 {
             let plan = self.carry_out();
             if plan.steady {

@@ -64,7 +64,9 @@ impl fmt::Display for StopCause {
 impl fmt::Display for RebalanceStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start { zone, .. } => write!(formatter, "start 1 in {zone} (rebalancing)"),
+            Self::Start { zones, .. } => {
+                write!(formatter, "start 1 in {} (rebalancing)", zones.join(" or "))
+            }
             Self::Moved => formatter.write_str("moved"),
             Self::GiveUp => formatter.write_str("give the move up"),
             Self::Forget => formatter.write_str("forget the move"),

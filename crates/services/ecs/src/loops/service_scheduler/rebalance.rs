@@ -14,7 +14,9 @@ use state::{Head, Record, Tx};
 use super::act::Batch;
 use crate::{
     Ecs, NodeUsage,
-    records::{ContainerInstanceRecord, ServiceRecord, ServiceStatus, ZoneMoveRecord},
+    records::{
+        ContainerInstanceRecord, DeploymentRecord, ServiceRecord, ServiceStatus, ZoneMoveRecord,
+    },
     service_events as events,
     tasks::{self, Creation},
     usage,
@@ -101,12 +103,12 @@ pub(super) fn act(
     now: UnixMillis,
 ) -> Result<(), LoopError> {
     match step {
-        RebalanceStep::Start { zone, counts } => {
+        RebalanceStep::Start { zones, counts } => {
             // Once for all the moves that it takes.
             if service.zone_move.is_none() {
                 events::add(ecs, tx, service, &events::not_balanced(counts));
             }
-            start(ecs, tx, service, zone, now)?;
+            start(ecs, tx, service, zones, now)?;
         }
         RebalanceStep::Moved => service.zone_move = Some(ZoneMoveRecord::default()),
         RebalanceStep::GiveUp => service.zone_move = Some(later(now)),
@@ -119,39 +121,56 @@ pub(super) fn act(
     Ok(())
 }
 
+/// In the first zone with room: one that is full must not keep the others from their balance.
 fn start(
     ecs: &Ecs,
     tx: &mut Tx<'_>,
     service: &mut ServiceRecord,
-    zone: &str,
+    zones: &[String],
     now: UnixMillis,
 ) -> Result<(), LoopError> {
     let Some(primary) = service.primary().cloned() else {
         return Ok(());
     };
-    let mut batch = Batch::of(tx, service, &primary)?;
+    let mut refused = None;
+    for zone in zones {
+        if start_in(ecs, tx, service, &primary, zone)? {
+            return Ok(());
+        }
+        refused.get_or_insert(zone);
+    }
+    if let Some(zone) = refused {
+        let text = events::without_room_in(zone, primary.task_spec.plan().is_serverless());
+        events::add_once(ecs, tx, service, &text);
+        service.zone_move = Some(later(now));
+    }
+    Ok(())
+}
+
+/// False if nothing in the zone takes a task.
+fn start_in(
+    ecs: &Ecs,
+    tx: &mut Tx<'_>,
+    service: &mut ServiceRecord,
+    primary: &DeploymentRecord,
+    zone: &str,
+) -> Result<bool, LoopError> {
+    let mut batch = Batch::of(tx, service, primary)?;
     let in_zone = MemberOf::parse(&format!("attribute:ecs.availability-zone == {zone}"))
         .map_err(|error| LoopError::Other(format!("the zone {zone}: {error}")))?;
     batch.placing.member_of.push(in_zone);
-    let launch = batch.next_launch(tx, service, &primary);
-    let is_serverless = launch.is_serverless();
-    let created = tasks::create(ecs, tx, &batch.task(service, &primary, launch))?;
-    service.zone_move = Some(match created {
-        Creation::Placed(task) | Creation::Waiting(task) => {
-            let text = events::started_for_balance(zone, &task.id);
-            events::add(ecs, tx, service, &text);
-            ZoneMoveRecord {
-                task_key: Some(task.key()),
-                not_before: None,
-            }
-        }
-        Creation::NoRoom(_) => {
-            let text = events::without_room_in(zone, is_serverless);
-            events::add_once(ecs, tx, service, &text);
-            later(now)
-        }
+    let launch = batch.next_launch(tx, service, primary);
+    let created = tasks::create(ecs, tx, &batch.task(service, primary, launch))?;
+    let (Creation::Placed(task) | Creation::Waiting(task)) = created else {
+        return Ok(false);
+    };
+    let text = events::started_for_balance(zone, &task.id);
+    events::add(ecs, tx, service, &text);
+    service.zone_move = Some(ZoneMoveRecord {
+        task_key: Some(task.key()),
+        not_before: None,
     });
-    Ok(())
+    Ok(true)
 }
 
 fn later(now: UnixMillis) -> ZoneMoveRecord {

@@ -13,7 +13,12 @@ use crate::world::{
 };
 
 async fn node(world: &World, name: &str, zone: &str) -> Agent {
-    let mut offer = registration("", "serverless", 65_536, 131_072);
+    node_of(world, name, zone, (65_536, 131_072)).await
+}
+
+/// With so many CPU units and MiB of memory.
+async fn node_of(world: &World, name: &str, zone: &str, size: (i32, i32)) -> Agent {
+    let mut offer = registration("", "serverless", size.0, size.1);
     offer.attributes.get_or_insert_default().push(Attribute {
         name: Some("ecs.availability-zone".into()),
         value: Some(zone.into()),
@@ -168,5 +173,21 @@ async fn what_cannot_be_moved_stays() {
     update(&world, on).await;
     serve(&world, &mut agents, Duration::from_secs(120)).await;
     let even = [("us-east-1a".to_owned(), 2), ("us-east-1b".to_owned(), 1)];
+    assert_eq!(by_zone(&world).await, even.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_zone_keeps_no_other_from_its_balance() {
+    let (world, _stop) = looping().await;
+    let definition = world.fargate_definition("web").await;
+    let mut agents = vec![node(&world, "node-c", "us-east-1c").await];
+    create(&world, request(&world, "web", &definition, 4)).await;
+    serve(&world, &mut agents, Duration::from_secs(20)).await;
+    // The first by name has no room for a single task.
+    agents.push(node_of(&world, "node-a", "us-east-1a", (64, 128)).await);
+    agents.push(node(&world, "node-b", "us-east-1b").await);
+    let least = serve(&world, &mut agents, Duration::from_secs(180)).await;
+    assert_eq!(least, 4);
+    let even = [("us-east-1b".to_owned(), 2), ("us-east-1c".to_owned(), 2)];
     assert_eq!(by_zone(&world).await, even.into());
 }
