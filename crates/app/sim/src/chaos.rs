@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use crate::{
     lot::Lot,
     node::{agent, machine::Machine},
-    workload::operator,
-    world::World,
+    workload::{operator, placing::ZONES},
+    world::{World, lock},
 };
 
 /// Starts every kind that the profile has; each ends soon after the unrest.
@@ -25,6 +25,9 @@ pub fn start(world: &Arc<World>) -> Vec<JoinHandle<()>> {
         (Kind::Partition, profile.partitions),
         (Kind::FullDisk, profile.full_disks),
         (Kind::Drain, profile.drains),
+        (Kind::SpotInterruption, profile.spot_interruptions),
+        (Kind::ZoneLoss, profile.zone_losses),
+        (Kind::GroupScaling, profile.group_scaling),
     ];
     let started = kinds
         .into_iter()
@@ -34,7 +37,12 @@ pub fn start(world: &Arc<World>) -> Vec<JoinHandle<()>> {
             let happening = happen(Arc::clone(world), kind, mean?, lot);
             Some(world.clock.spawn("chaos", happening))
         });
-    started.collect()
+    let mut started: Vec<_> = started.collect();
+    if profile.step_kills > 0 {
+        let killing = kill_at_steps(Arc::clone(world), profile.step_kills, world.lot(90));
+        started.push(world.clock.spawn("chaos", killing));
+    }
+    started
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +55,9 @@ enum Kind {
     Partition,
     FullDisk,
     Drain,
+    SpotInterruption,
+    ZoneLoss,
+    GroupScaling,
 }
 
 async fn happen(world: Arc<World>, kind: Kind, mean: Duration, lot: Lot) {
@@ -56,6 +67,8 @@ async fn happen(world: Arc<World>, kind: Kind, mean: Duration, lot: Lot) {
         match (kind, machine) {
             (Kind::ServerKill, _) => kill_server(&world, &lot).await,
             (Kind::FullDisk, _) => fill_disk(&world, &lot).await,
+            (Kind::ZoneLoss, _) => lose_zone(&world, &lot).await,
+            (Kind::GroupScaling, _) => operator::scale_group(&world, &lot),
             (Kind::SessionCut, Some(machine)) => {
                 world
                     .trace
@@ -76,19 +89,94 @@ async fn happen(world: Arc<World>, kind: Kind, mean: Duration, lot: Lot) {
                     .trace
                     .note(format_args!("chaos: {} is heard again", machine.id));
             }
+            (Kind::SpotInterruption, Some(machine)) => interrupt_spot(&world, machine).await,
             (Kind::Drain, Some(machine)) => drain(&world, &lot, machine).await,
             (_, None) => {}
         }
     }
 }
 
+/// The moments in which a service or its deployment goes on are those in which most is half done.
+async fn kill_at_steps(world: Arc<World>, percent: u64, lot: Lot) {
+    let steps = lock(&world.tables).steps();
+    while world.is_unrestful() {
+        let stepped = world
+            .clock
+            .timeout(Duration::from_secs(5), steps.notified())
+            .await;
+        if stepped.is_err() || !lot.percent(percent) {
+            continue;
+        }
+        let a_moment = lot.duration(Duration::ZERO, Duration::from_millis(30));
+        if world.pause(a_moment).await {
+            kill_server(&world, &lot).await;
+        }
+    }
+}
+
+/// Nothing of a zone is heard of for a while; half of the times it has lost its power.
+async fn lose_zone(world: &Arc<World>, lot: &Lot) {
+    let Some(zone) = lot.pick(&ZONES) else {
+        return;
+    };
+    let lost: Vec<Arc<Machine>> = world
+        .machines()
+        .into_iter()
+        .filter(|machine| machine.offer.zone() == Some(*zone))
+        .collect();
+    let is_powerless = lot.percent(50);
+    world.trace.note(format_args!(
+        "chaos: {zone} is away, power {}",
+        !is_powerless
+    ));
+    for machine in &lost {
+        world.network.darken(&machine.id, true);
+        if is_powerless {
+            machine.stop_agent().await;
+            machine.lose_containers();
+        }
+    }
+    world.pause(lot.seconds(5, 200)).await;
+    world.trace.note(format_args!("chaos: {zone} is back"));
+    for machine in &lost {
+        world.network.darken(&machine.id, machine.is_lost());
+        if is_powerless {
+            agent::start(world, machine);
+        }
+    }
+}
+
+/// Takes the capacity of a node back that Spot tasks run on.
+async fn interrupt_spot(world: &Arc<World>, machine: &Machine) {
+    let arn = machine.held().instance_arn.clone();
+    let (Some(arn), true) = (arn, machine.offer.is_serverless) else {
+        return;
+    };
+    let Some(server) = world.server() else {
+        return;
+    };
+    world.trace.note(format_args!(
+        "chaos: {} is taken back from Spot",
+        machine.id
+    ));
+    if let Some(Ok(told)) = server.interrupt_spot(&arn).await {
+        // The watch over the tables is a task of its own.
+        world.clock.sleep(Duration::from_millis(1)).await;
+        lock(&world.tables).check_interrupted(&told);
+    }
+}
+
 async fn kill_server(world: &Arc<World>, lot: &Lot) {
+    if !world.begin_restart() {
+        return;
+    }
     world.kill_server().await;
     let most = if lot.percent(80) { 3 } else { 100 };
     world
         .pause(lot.duration(Duration::ZERO, Duration::from_secs(most)))
         .await;
     start_server(world).await;
+    world.end_restart();
 }
 
 /// Starts the server, on a disk that has room.

@@ -28,7 +28,7 @@ use lot::Lot;
 use profile::Profile;
 pub use trace::Lines;
 use trace::Trace;
-use workload::{client::Client, definitions, operator};
+use workload::{client::Client, daemons, definitions, operator};
 use world::World;
 
 /// 2027-01-15, 08:00 UTC.
@@ -96,8 +96,9 @@ async fn live(world: &std::sync::Arc<World>) -> anyhow::Result<()> {
     world.start_server().await?;
     operator::add_first_machines(world, &world.lot(10));
     definitions::register_all(world).await;
-    if world.profile.features.capacity_providers {
-        definitions::add_capacity_providers(world).await;
+    definitions::add_capacity_providers(world).await;
+    if world.profile.features.managed_daemons {
+        daemons::register_all(world).await;
     }
     let chaos = chaos::start(world);
     let clients: Vec<_> = (0..world.profile.clients)

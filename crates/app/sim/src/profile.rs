@@ -26,6 +26,14 @@ pub struct Profile {
     pub full_disks: Option<Duration>,
     /// Drains and activations by the operator.
     pub drains: Option<Duration>,
+    /// Capacity that is taken back from FARGATE_SPOT.
+    pub spot_interruptions: Option<Duration>,
+    /// Whole zones that are away for a while.
+    pub zone_losses: Option<Duration>,
+    /// How long an Auto Scaling group takes until it sees that tasks wait for it.
+    pub group_scaling: Option<Duration>,
+    /// Of a hundred steps of services and their deployments, those at which the server is killed.
+    pub step_kills: u64,
     /// Whether tasks other than well-behaved ones occur.
     pub bad_tasks: bool,
     /// The server's setting; none: a node may be away without end.
@@ -52,6 +60,14 @@ pub struct Features {
     pub daemons: bool,
     /// Services with the EXTERNAL deployment controller.
     pub task_sets: bool,
+    /// Nodes in several Availability Zones, and services that keep their balance over them.
+    pub zones: bool,
+    /// A capacity provider of an Auto Scaling group: tasks wait for its instances.
+    pub groups: bool,
+    /// UpdateService that changes whatever it can, at any time.
+    pub everything: bool,
+    /// Daemons (CreateDaemon) on the instances of a capacity provider.
+    pub managed_daemons: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -79,7 +95,7 @@ impl Profile {
         // A fifth of all seeds know no fault at all: what fails there is plainly wrong.
         let calm = lot.percent(20);
         let faulty = |percent: u64| if calm { 0 } else { percent };
-        Self {
+        let mut drawn = Self {
             unrest: if lot.percent(75) {
                 lot.seconds(30, 150)
             } else {
@@ -127,7 +143,23 @@ impl Profile {
             bad_tasks: lot.percent(70),
             features: Features::draw(lot),
             node_lost_after: None,
-        }
+            spot_interruptions: None,
+            zone_losses: None,
+            group_scaling: None,
+            step_kills: if lot.percent(faulty(30)) {
+                lot.between(1, 25)
+            } else {
+                0
+            },
+        };
+        let features = &drawn.features;
+        let of_feature = |is_known: bool, percent: u64, least: u64, most: u64| {
+            sometimes(percent, least, most).filter(|_| is_known)
+        };
+        drawn.spot_interruptions = of_feature(features.capacity_providers, 60, 10, 90);
+        drawn.zone_losses = of_feature(features.zones, faulty(50), 40, 240);
+        drawn.group_scaling = of_feature(features.groups, 100, 5, 60);
+        drawn
     }
 
     /// No fault and nothing drawn: what happens is somebody else's to say.
@@ -154,6 +186,10 @@ impl Profile {
             partitions: None,
             full_disks: None,
             drains: None,
+            spot_interruptions: None,
+            zone_losses: None,
+            group_scaling: None,
+            step_kills: 0,
             bad_tasks: false,
             features: Features::default(),
             node_lost_after,
@@ -174,6 +210,10 @@ impl Features {
             deletions: lot.percent(25),
             daemons: lot.percent(25),
             task_sets: lot.percent(30),
+            zones: lot.percent(30),
+            groups: lot.percent(25),
+            everything: lot.percent(35),
+            managed_daemons: lot.percent(25),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::{Clock, Process};
 use history::History;
-use service_ecs::{Config, Ecs};
+use service_ecs::{Config, Ecs, records::ContainerInstanceRecord};
 use state::{Schema, Store};
 use tokio::sync::watch;
 use wire::{Caller, Error, Handle, Operation, Principal};
@@ -89,6 +89,20 @@ impl Server {
             Handle::<O>::handle(&*ecs, &caller, input).await
         });
         handling.await.ok()
+    }
+
+    /// Takes the Spot capacity of a node back, by its ARN, and gives the tasks that were told; nothing if the process was
+    /// killed meanwhile.
+    pub async fn interrupt_spot(&self, node_arn: &str) -> Option<Result<Vec<String>, Error>> {
+        let id = node_arn.rsplit('/').next().unwrap_or_default();
+        let key = ContainerInstanceRecord::key_of(ACCOUNT, REGION, "", id);
+        let ecs = Arc::clone(&self.ecs);
+        let interrupting =
+            self.clock.spawn(
+                "request",
+                async move { ecs.interrupt_spot_tasks(&key).await },
+            );
+        interrupting.await.ok()
     }
 
     /// As `kill -9` does.

@@ -36,6 +36,8 @@ pub struct World {
     /// Ends the watch over the tables of the server that runs, once it has seen all.
     watch: Mutex<Option<Watch>>,
     machines: Mutex<BTreeMap<String, Arc<Machine>>>,
+    /// Somebody has killed the server and will start it.
+    is_restarting: AtomicBool,
     /// Faults happen; false once everything must become as asked.
     is_unrestful: AtomicBool,
     calmed: Notify,
@@ -60,6 +62,7 @@ impl World {
             watch: Mutex::default(),
             calmed: Notify::new(),
             machines: Mutex::default(),
+            is_restarting: AtomicBool::new(false),
             is_unrestful: AtomicBool::new(true),
             clock,
             profile,
@@ -108,6 +111,15 @@ impl World {
         ));
         *lock(&self.server) = Some(Arc::new(server));
         Ok(())
+    }
+
+    /// False if somebody else is about it.
+    pub fn begin_restart(&self) -> bool {
+        !self.is_restarting.swap(true, Ordering::Relaxed)
+    }
+
+    pub fn end_restart(&self) {
+        self.is_restarting.store(false, Ordering::Relaxed);
     }
 
     pub async fn kill_server(&self) {

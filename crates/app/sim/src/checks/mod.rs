@@ -1,5 +1,6 @@
 //! What must always hold, and what must hold once the world is at rest.
 
+mod daemons;
 mod percentages;
 mod placing;
 pub mod rest;
@@ -7,3 +8,4 @@ mod rollouts;
 pub mod tables;
 mod task_sets;
 pub mod told;
+mod zones;

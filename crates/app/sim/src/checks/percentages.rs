@@ -81,6 +81,9 @@ impl Check {
                 continue;
             };
             if service.scheduling_strategy == "DAEMON" {
+                if let Some(wrong) = self.wrong_with_drained(set, service, &done.stopped) {
+                    self.trace.violated(format_args!("{key}: {wrong}"));
+                }
                 continue;
             }
             if service.is_external() {
@@ -110,6 +113,26 @@ impl Check {
                 self.trace.violated(format_args!("service {key}: {wrong}"));
             }
         }
+    }
+
+    /// An update of a daemon takes it from so many instances at once.
+    fn wrong_with_drained(
+        &self,
+        set: &ChangeSet,
+        service: &ServiceRecord,
+        stopped: &[&TaskRecord],
+    ) -> Option<String> {
+        let least = Self::least_of_daemon(service)?;
+        let replaced = self.replaced(service, stopped);
+        let stop = replaced
+            .first()
+            .filter(|_| service.status == ServiceStatus::Active)?;
+        let tasks = self.tasks_of(service).into_iter();
+        let healthy = tasks.filter(|task| self.is_healthy(set, task, stop));
+        let healthy = healthy.count() as i64;
+        let count = replaced.len() as i64;
+        (healthy - count < least)
+            .then(|| format!("{count} of {healthy} healthy tasks were replaced, {least} must stay"))
     }
 
     fn rollout_before(&self, service: &ServiceRecord) -> Option<&ServiceDeploymentRecord> {

@@ -20,6 +20,13 @@ pub fn wrong_with_constraints(
     chosen: &Held<'_>,
     beside: usize,
 ) -> Option<String> {
+    if !is_of_provider(task, chosen.node) {
+        let own = chosen.node.capacity_provider();
+        return Some(format!(
+            "{:?} was asked for, and it is of {own:?}",
+            task.capacity_provider
+        ));
+    }
     let placing = task.placing.as_ref()?;
     if placing.distinct_instance && (of_group(task, chosen) + beside) > 0 {
         return Some("distinctInstance, and another task of its group is there".into());
@@ -29,6 +36,15 @@ pub fn wrong_with_constraints(
         .iter()
         .find(|expression| is_member(expression, chosen.node) == Some(false));
     broken.map(|expression| format!("memberOf {expression} does not hold there"))
+}
+
+/// Whether the node is one of the task's capacity provider. A daemon is on nodes that name none, too.
+fn is_of_provider(task: &TaskRecord, node: &ContainerInstanceRecord) -> bool {
+    let asked = task.capacity_provider.as_deref();
+    let is_daemon = task.is_of_daemon() && node.capacity_provider().is_none();
+    node.capacity == Capacity::Serverless
+        || is_daemon
+        || asked.is_none_or(|asked| node.capacity_provider() == Some(asked))
 }
 
 /// Whether another node was better. Only for the one placement of a transaction.

@@ -16,6 +16,7 @@ use crate::{
         client::Client,
         definitions::Kind,
         deployments, operator,
+        placing::{RACKS, ZONES},
         services::{self, Service},
         task_sets,
     },
@@ -40,6 +41,9 @@ pub async fn come_to_rest(world: &Arc<World>, clients: &mut [Client]) {
     heal(world, clients).await;
     for client in clients.iter_mut() {
         ask_for_what_can_be(world, client).await;
+        while !client.settle_daemon().await {
+            world.clock.sleep(LOOK_EVERY).await;
+        }
     }
     stop_single_tasks(world, clients).await;
     if !wait_for_rest(world, clients).await {
@@ -75,13 +79,23 @@ async fn heal(world: &Arc<World>, clients: &[Client]) {
             }
         }
     }
-    let lot = world.lot(40);
-    operator::add_machine(world, &lot, true, BIG);
+    let (lot, features) = (world.lot(40), &world.profile.features);
+    // One in each zone, where there are several.
+    let serverless = if features.zones { ZONES.len() } else { 1 };
+    for _ in 0..serverless {
+        operator::add_machine(world, &lot, true, BIG);
+    }
     if world.profile.container_instances > 0 {
         let services = clients.iter().flat_map(|client| client.services.values());
         let with_ports = services.filter(|service| is_one_a_node(service));
         for _ in 0..NEW_CONTAINER_INSTANCES + 2 * with_ports.count() {
             operator::add_machine(world, &lot, false, BIG);
+        }
+    }
+    if features.groups {
+        // One in each rack.
+        for _ in RACKS {
+            operator::add_to_group(world, &lot, BIG);
         }
     }
 }
@@ -180,6 +194,11 @@ async fn wait_for_rest(world: &Arc<World>, clients: &mut [Client]) -> bool {
         waits.extend(machines_away(world));
         // A report may still be on its way: one that was lost is made again.
         waits.extend(differing_nodes(world));
+        if waits.is_empty() {
+            let tables = lock(&world.tables);
+            waits.extend(tables.left_over());
+            waits.extend(tables.uneven());
+        }
         if waits.is_empty() {
             world.trace.note(format_args!("rest: all is as asked"));
             return true;

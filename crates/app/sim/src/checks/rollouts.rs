@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use service_ecs::records::{
-    DeploymentRole, RolloutState, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, Stage,
+    DeploymentRole, RolloutState, RolloutStatus, ServiceDeploymentRecord, ServiceRecord,
+    ServiceStatus, Stage,
 };
 
 /// Rows by key.
@@ -49,8 +50,10 @@ pub fn wrong_with_rollout(
     rows: &Rollouts,
     service: Option<&ServiceRecord>,
 ) -> Option<String> {
+    // The one by which a daemon is deleted is not watched.
+    let is_tear_down = service.is_some_and(|service| service.status != ServiceStatus::Active);
     let Some(before) = before else {
-        let is_new = after.status == RolloutStatus::Pending;
+        let is_new = after.status == RolloutStatus::Pending || is_tear_down;
         return (!is_new).then(|| format!("it began as {}", after.status.as_str()));
     };
     let statuses = format!("{} to {}", before.status.as_str(), after.status.as_str());
@@ -61,7 +64,7 @@ pub fn wrong_with_rollout(
         return Some(format!("from {statuses}"));
     }
     let is_new = before.status != after.status;
-    if is_new && after.status == RolloutStatus::Successful {
+    if is_new && after.status == RolloutStatus::Successful && !is_tear_down {
         return wrong_with_success(before, after);
     }
     if is_new && after.status == RolloutStatus::RollbackInProgress {

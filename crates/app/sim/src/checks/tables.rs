@@ -11,17 +11,19 @@ use service_ecs::records::{
 };
 use state::{Change, ChangeSet, Feed, FeedEvent, Head, Record, Store};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
+    daemons,
     placing::{self, Held},
     rollouts::{self, Rollouts},
     task_sets,
     told::status_rank,
 };
-use crate::{trace::Trace, world::lock};
+use crate::{trace::Trace, workload::placing::GROUP, world::lock};
 
 pub(super) const SCHEDULER: &str = "ServiceSchedulerInitiated";
+const SPOT: &str = "SpotInterruption";
 
 /// The tables as the feed tells them, and their last changes as long as those may be lost.
 pub struct Check {
@@ -39,6 +41,7 @@ pub struct Check {
     not_durable: VecDeque<Arc<ChangeSet>>,
     was_taken_back: bool,
     was_opened: bool,
+    steps: Arc<Notify>,
 }
 
 /// Follows the feed until it is told to stop, and has seen all then.
@@ -77,6 +80,39 @@ impl Check {
             not_durable: VecDeque::new(),
             was_taken_back: false,
             was_opened: false,
+            steps: Arc::default(),
+        }
+    }
+
+    /// Told of every step of a service or its deployment.
+    pub fn steps(&self) -> Arc<Notify> {
+        Arc::clone(&self.steps)
+    }
+
+    /// Whether a task waits for an instance of the Auto Scaling group.
+    pub fn waits_for_group(&self) -> bool {
+        self.tasks.values().any(|task| {
+            task.last_status == TaskStatus::Provisioning
+                && task.container_instance_key.is_none()
+                && task.capacity_provider.as_deref() == Some(GROUP)
+        })
+    }
+
+    /// Tasks that were told that their Spot capacity is taken back.
+    pub fn check_interrupted(&self, told: &[String]) {
+        for task in self
+            .tasks
+            .values()
+            .filter(|task| told.contains(&task.arn()))
+        {
+            let is_told = task.desired_status == DesiredStatus::Stopped
+                && task.stop_code.as_deref() == Some(SPOT);
+            if !is_told {
+                self.trace.violated(format_args!(
+                    "task {} was interrupted and has {:?}",
+                    task.id, task.stop_code
+                ));
+            }
         }
     }
 
@@ -109,6 +145,10 @@ impl Check {
         self.nodes.get(key)
     }
 
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (&String, &ContainerInstanceRecord)> {
+        self.nodes.iter()
+    }
+
     pub fn made_for(&self, started_by: &str) -> u64 {
         self.made_for.get(started_by).copied().unwrap_or(0)
     }
@@ -130,10 +170,14 @@ impl Check {
         }
         self.check_percentages(&set);
         self.check_choices(&set);
+        self.check_daemons(&set);
         for change in &set.changes {
             self.note(change, set.revision);
             self.check_change(change);
             self.check_service_change(&set, change);
+            if is_step(change) {
+                self.steps.notify_one();
+            }
             self.set(change, true);
         }
         self.check_held(&set);
@@ -389,7 +433,9 @@ impl Check {
                 service.scheduling_strategy == "DAEMON" && service.status == ServiceStatus::Active;
             is_daemon.then(|| self.wrong_with_daemon(service)).flatten()
         });
-        rollouts.chain(doomed).chain(daemons).collect()
+        let awaiting = self.awaiting();
+        let left = rollouts.chain(doomed).chain(daemons);
+        left.chain(awaiting).collect()
     }
 
     /// At rest a daemon has one task on each node that its constraints select.
@@ -408,6 +454,7 @@ impl Check {
             .collect();
         let nodes = self.nodes.iter().filter(|(_, node)| {
             node.capacity == Capacity::ContainerInstance
+                && daemons::is_for(service, node)
                 && node.status == ContainerInstanceStatus::Active
                 && expressions
                     .iter()
@@ -500,7 +547,6 @@ impl Check {
         leaving: &dyn Fn(&TaskRecord) -> bool,
         is_alone: bool,
     ) -> Option<String> {
-        task.placing.as_ref()?;
         let key = task.container_instance_key.as_ref()?;
         let mut chosen = self.held(key)?;
         chosen.tasks.retain(|task| !leaving(task));
@@ -524,7 +570,7 @@ impl Check {
         placing::wrong_with_choice(task, key, &nodes)
     }
 
-    fn held(&self, node: &str) -> Option<Held<'_>> {
+    pub(super) fn held(&self, node: &str) -> Option<Held<'_>> {
         let tasks = self.tasks_of_node.get(node).into_iter().flatten();
         Some(Held {
             node: self.nodes.get(node)?,
@@ -568,6 +614,24 @@ impl Check {
     }
 }
 
+/// A service or its deployment goes on.
+fn is_step(change: &Change) -> bool {
+    if let Some((before, Some(after))) = change.of::<ServiceDeploymentRecord>() {
+        let seen = |row: &ServiceDeploymentRecord| {
+            (row.status, row.stages.as_ref().map(|stages| stages.stage))
+        };
+        return before.map(seen) != Some(seen(after));
+    }
+    if let Some((before, Some(after))) = change.of::<ServiceRecord>() {
+        let seen = |row: &ServiceRecord| {
+            let roles = row.deployments.iter().map(|one| (one.id.clone(), one.role));
+            (row.status, roles.collect::<Vec<_>>(), row.zone_move.clone())
+        };
+        return before.map(seen) != Some(seen(after));
+    }
+    false
+}
+
 fn wrong_with_task(before: Option<&TaskRecord>, after: Option<&TaskRecord>) -> Option<String> {
     let Some(after) = after else {
         let before = before?;
@@ -582,6 +646,13 @@ fn wrong_with_task(before: Option<&TaskRecord>, after: Option<&TaskRecord>) -> O
         if !is_complete {
             return Some("STOPPED without code, reason or time".into());
         }
+    }
+    let is_interrupted = after.stop_code.as_deref() == Some(SPOT);
+    if is_interrupted && after.capacity_provider.as_deref() != Some("FARGATE_SPOT") {
+        return Some(format!(
+            "a Spot interruption on {:?}",
+            after.capacity_provider
+        ));
     }
     let before = before?;
     let rank = |task: &TaskRecord| status_rank(task.last_status.as_str());

@@ -20,6 +20,18 @@ pub struct Offer {
     pub attributes: Vec<(String, String)>,
 }
 
+impl Offer {
+    /// The Availability Zone that it says to be in.
+    pub fn zone(&self) -> Option<&str> {
+        self.attribute("ecs.availability-zone")
+    }
+
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        let own = self.attributes.iter().find(|(known, _)| known == name)?;
+        Some(&own.1)
+    }
+}
+
 pub struct Machine {
     /// The node's principal.
     pub id: String,

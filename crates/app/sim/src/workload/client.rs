@@ -8,6 +8,7 @@ use wire::{Handle, Operation};
 
 use super::{
     behaviour::{self, Behaviour},
+    daemons::Daemon,
     definitions::{FIXED_PORTS, Kind},
     services::Service,
 };
@@ -19,12 +20,14 @@ const SERVICES: u64 = 3;
 pub struct Client {
     pub world: Arc<World>,
     pub name: String,
+    pub number: u64,
     pub lot: Lot,
     /// What the client knows of its services, by name: nobody else changes them.
     pub services: BTreeMap<String, Service>,
     pub requests: u64,
     /// Task definitions that nobody else knows.
     pub own_definitions: Vec<(Kind, String)>,
+    pub daemon: Option<Daemon>,
 }
 
 impl Client {
@@ -32,10 +35,12 @@ impl Client {
         Self {
             world: Arc::clone(world),
             name: format!("client-{number}"),
+            number,
             lot: world.lot(100 + number),
             services: BTreeMap::new(),
             requests: 0,
             own_definitions: vec![],
+            daemon: None,
         }
     }
 
@@ -62,10 +67,11 @@ impl Client {
     /// One of those that the seed knows.
     async fn use_a_feature(&mut self) {
         let features = &self.world.profile.features;
-        match self.lot.below(3) {
+        match self.lot.below(4) {
             0 if features.meddling => self.meddle_with_deployment().await,
             1 if features.protection => self.protect_tasks().await,
             2 if features.deletions => self.change_definition().await,
+            3 if features.managed_daemons => self.change_daemon().await,
             _ => {}
         }
     }

@@ -7,9 +7,9 @@ use api_ecs::{operations as op, types::*};
 
 use super::{
     behaviour::{self, Behaviour},
-    placing::PROVIDERS,
+    placing::{GROUP, PROVIDERS},
 };
-use crate::{server, world::World};
+use crate::{network::CallError, server, world::World};
 
 /// On whose nodes, and with what they hold there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,9 +106,21 @@ impl Kind {
 
 /// Lets the cluster use the providers, trying again until that is answered.
 pub async fn add_capacity_providers(world: &Arc<World>) {
+    let features = &world.profile.features;
+    let mut providers = vec![];
+    if features.capacity_providers {
+        providers.extend(PROVIDERS);
+    }
+    if features.groups || features.managed_daemons {
+        add_group(world).await;
+        providers.push(GROUP);
+    }
+    if providers.is_empty() {
+        return;
+    }
     let request = PutClusterCapacityProvidersRequest {
         cluster: Some("default".into()),
-        capacity_providers: Some(PROVIDERS.map(str::to_owned).into()),
+        capacity_providers: Some(providers.into_iter().map(str::to_owned).collect()),
         default_capacity_provider_strategy: Some(vec![]),
     };
     loop {
@@ -120,6 +132,36 @@ pub async fn add_capacity_providers(world: &Arc<World>) {
             Err(error) => world
                 .trace
                 .note(format_args!("setup: PutClusterCapacityProviders: {error}")),
+        }
+        world.clock.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// A capacity provider with managed scaling.
+async fn add_group(world: &Arc<World>) {
+    let managed_scaling = ManagedScaling {
+        status: Some(ManagedScalingStatus::ENABLED),
+        ..ManagedScaling::default()
+    };
+    let request = CreateCapacityProviderRequest {
+        name: Some(GROUP.to_owned()),
+        auto_scaling_group_provider: Some(AutoScalingGroupProvider {
+            auto_scaling_group_arn: Some("group".into()),
+            managed_scaling: Some(managed_scaling),
+            ..AutoScalingGroupProvider::default()
+        }),
+        ..CreateCapacityProviderRequest::default()
+    };
+    loop {
+        let answer = world
+            .call::<op::CreateCapacityProvider>(&server::root(), request.clone())
+            .await;
+        match answer {
+            // It is there already, when an answer was lost.
+            Ok(_) | Err(CallError::Refused(_)) => return,
+            Err(error) => world
+                .trace
+                .note(format_args!("setup: CreateCapacityProvider: {error}")),
         }
         world.clock.sleep(Duration::from_secs(1)).await;
     }

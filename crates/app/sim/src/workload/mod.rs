@@ -2,6 +2,7 @@
 
 pub mod behaviour;
 pub mod client;
+pub mod daemons;
 pub mod definitions;
 pub mod deployments;
 pub mod operator;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api_ecs::{operations as op, types::*};
 
-use super::placing::RACKS;
+use super::placing::{GROUP, RACKS, ZONES};
 use crate::{
     lot::Lot,
     network::CallError,
@@ -14,11 +14,15 @@ use crate::{
         machine::{Machine, Offer},
     },
     server,
-    world::World,
+    world::{World, lock},
 };
 
+/// Names the capacity provider that a container instance belongs to.
+pub const PROVIDER_ATTRIBUTE: &str = "gantry.capacity-provider";
 /// A few whole tasks, and a little beside them for daemons, which always find room.
-const SIZES: [(i32, i32); 3] = [(1152, 2176), (2176, 4224), (4224, 16_512)];
+const SIZES: [(i32, i32); 3] = [(1216, 2240), (2240, 4288), (4288, 16_576)];
+/// An Auto Scaling group has so many machines at most, beside those that others added.
+const GROUP_MOST: usize = 8;
 
 /// The machines of the start.
 pub fn add_first_machines(world: &Arc<World>, lot: &Lot) {
@@ -36,12 +40,44 @@ pub fn draw_size(lot: &Lot) -> (i32, i32) {
 
 /// A new machine, whose agent starts now.
 pub fn add_machine(world: &Arc<World>, lot: &Lot, is_serverless: bool, size: (i32, i32)) {
+    let is_of_group = world.profile.features.groups && !is_serverless && lot.percent(50);
+    add(world, lot, is_serverless, is_of_group, size);
+}
+
+/// A container instance of the capacity provider.
+pub fn add_to_group(world: &Arc<World>, lot: &Lot, size: (i32, i32)) {
+    add(world, lot, false, true, size);
+}
+
+/// What an Auto Scaling group with managed scaling does: another machine, when tasks wait for one.
+pub fn scale_group(world: &Arc<World>, lot: &Lot) {
+    let machines = world.machines();
+    let group = machines
+        .iter()
+        .filter(|machine| machine.offer.attribute(PROVIDER_ATTRIBUTE).is_some());
+    let waits = lock(&world.tables).waits_for_group();
+    if waits && group.count() < GROUP_MOST {
+        world.trace.note(format_args!("operator: the group grows"));
+        add_to_group(world, lot, draw_size(lot));
+    }
+}
+
+fn add(world: &Arc<World>, lot: &Lot, is_serverless: bool, is_of_group: bool, size: (i32, i32)) {
     let number = world.all_machines().len();
+    let mut attributes = vec![("rack".into(), RACKS[number % RACKS.len()].into())];
+    if world.profile.features.zones {
+        // Not in step with the racks.
+        let zone = ZONES[(number + number / ZONES.len()) % ZONES.len()];
+        attributes.push(("ecs.availability-zone".into(), zone.into()));
+    }
+    if is_of_group {
+        attributes.push((PROVIDER_ATTRIBUTE.into(), GROUP.into()));
+    }
     let offer = Offer {
         is_serverless,
         cpu_units: size.0,
         memory_mib: size.1,
-        attributes: vec![("rack".into(), RACKS[number % RACKS.len()].into())],
+        attributes,
     };
     let machine_lot = world.lot(1_000 + number as u64 + (lot.number() << 16));
     let machine = Machine::new(format!("node-{number}"), offer, machine_lot);

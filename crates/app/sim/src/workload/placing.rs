@@ -15,7 +15,12 @@ const EXPRESSIONS: [&str; 5] = [
     "not(attribute:rack == r2)",
     "attribute:rack exists",
 ];
-const STRATEGIES: [&[(&str, &str)]; 8] = [
+const STRATEGIES: [&[(&str, &str)]; 10] = [
+    &[("spread", "attribute:ecs.availability-zone")],
+    &[
+        ("spread", "attribute:ecs.availability-zone"),
+        ("binpack", "memory"),
+    ],
     &[("spread", "attribute:rack")],
     &[("spread", "instanceId")],
     &[("spread", "attribute:rack"), ("binpack", "memory")],
@@ -26,6 +31,9 @@ const STRATEGIES: [&[(&str, &str)]; 8] = [
     &[("random", "")],
 ];
 pub const PROVIDERS: [&str; 2] = ["FARGATE", "FARGATE_SPOT"];
+/// The capacity provider of an Auto Scaling group.
+pub const GROUP: &str = "group";
+pub const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
 
 /// What a request says of places.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +65,13 @@ impl Client {
                 ..Places::default()
             };
         }
+        let of_group = features.groups && kind == Kind::Bridge && self.lot.percent(40);
+        let providers = of_group.then(|| vec![of_provider(GROUP)]);
         if !features.placement {
-            return Places::default();
+            return Places {
+                providers,
+                ..Places::default()
+            };
         }
         let constraint = match self.lot.below(10) {
             0..3 => Some(PlacementConstraint {
@@ -83,7 +96,7 @@ impl Client {
         Places {
             constraints: constraint.map(|constraint| vec![constraint]),
             strategies,
-            providers: None,
+            providers,
         }
     }
 
@@ -114,6 +127,14 @@ impl Client {
             item(PROVIDERS[first], base, self.lot.between(0, 3)),
             item(PROVIDERS[1 - first], None, self.lot.between(1, 3)),
         ]
+    }
+}
+
+fn of_provider(name: &str) -> CapacityProviderStrategyItem {
+    CapacityProviderStrategyItem {
+        capacity_provider: Some(name.to_owned()),
+        weight: Some(1),
+        base: None,
     }
 }
 

@@ -76,6 +76,7 @@ impl Client {
             capacity_provider_strategy: places.providers.filter(|_| !is_external),
             placement_constraints: places.constraints,
             placement_strategy: places.strategies,
+            availability_zone_rebalancing: self.draw_rebalancing(),
             network_configuration: kind.network(&self.world).filter(|_| !is_external),
             deployment_configuration: configuration,
             client_token: Some(format!("{name}/{}", self.requests)),
@@ -119,7 +120,7 @@ impl Client {
         {
             service.is_plain &= deployments::is_plain(configuration);
         }
-        let request = UpdateServiceRequest {
+        let mut request = UpdateServiceRequest {
             service: Some(name.to_owned()),
             desired_count: desired.and_then(|desired| i32::try_from(desired).ok()),
             task_definition: behaviour.map(|behaviour| service.kind.family(behaviour)),
@@ -127,7 +128,56 @@ impl Client {
             deployment_configuration: configuration,
             ..UpdateServiceRequest::default()
         };
+        if self.world.profile.features.everything && self.lot.percent(50) {
+            self.change_everything(name, &service, &mut request);
+        }
         self.ask_update(name, request, desired, behaviour).await;
+    }
+
+    /// Whatever else UpdateService takes, each now and then.
+    fn change_everything(
+        &mut self,
+        name: &str,
+        service: &Service,
+        request: &mut UpdateServiceRequest,
+    ) {
+        let is_external = service.task_sets.is_some();
+        let places = self.draw_places(service.kind);
+        if self.lot.percent(50) {
+            // An empty list takes back what was there.
+            request.placement_constraints = Some(places.constraints.clone().unwrap_or_default());
+            if places.is_distinct()
+                && let Some(known) = self.services.get_mut(name)
+            {
+                known.is_distinct = true;
+            }
+        }
+        if self.lot.percent(50) && service.kind != Kind::Daemon {
+            request.placement_strategy = Some(places.strategies.unwrap_or_default());
+        }
+        if is_external {
+            return;
+        }
+        if self.lot.percent(40) && service.kind != Kind::Daemon {
+            request.capacity_provider_strategy = Some(places.providers.unwrap_or_default());
+        }
+        if self.lot.percent(20) && service.kind == Kind::Fargate {
+            let platform = *self.lot.pick(&["1.4.0", "LATEST"]).unwrap_or(&"LATEST");
+            request.platform_version = Some(platform.to_owned());
+            request.network_configuration = service.kind.network(&self.world);
+        }
+        if self.lot.percent(20) {
+            request.health_check_grace_period_seconds = Some(self.lot.between(0, 60) as i32);
+        }
+        request.availability_zone_rebalancing = self.draw_rebalancing();
+    }
+
+    fn draw_rebalancing(&self) -> Option<AvailabilityZoneRebalancing> {
+        let drawn = self.world.profile.features.zones && self.lot.percent(60);
+        drawn.then(|| match self.lot.percent(75) {
+            true => AvailabilityZoneRebalancing::ENABLED,
+            false => AvailabilityZoneRebalancing::DISABLED,
+        })
     }
 
     /// Sends an update and notes what is known then. True if it was done.
