@@ -49,7 +49,7 @@ acceptance:
 
 bench:  ## measure, beside docker (installs docker.io)
 	@scripts/prepare bench
-	@$(STATIC) cargo build --release --package gantry --package bench-load --package placement --package ecs-rules --package service-ecs --bins --examples
+	@$(STATIC) cargo build --release --package gantry --package bench-load --package placement --package ecs-rules --package service-ecs --package log-store --bins --examples
 	@tests/demo-image/build.sh $(DEMO_ROOT)
 	@.venv/bin/python bench/run.py
 

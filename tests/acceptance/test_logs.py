@@ -2,14 +2,16 @@
 
 import os
 import random
+import subprocess
 import threading
 import time
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from conftest import import_busybox
-from world import wait_until
+from world import GANTRY, wait_until
 
 SEED = int(os.environ.get("GANTRY_LOGS_SEED", random.SystemRandom().randrange(10**6)))
 
@@ -214,3 +216,82 @@ def test_no_line_is_lost_or_out_of_order_while_server_and_agent_are_killed(fresh
     # Two hundred pauses of 20 ms: it ran on while nobody took its lines.
     assert stopped["containers"][0]["exitCode"] == 0
     print(f"{len(numbers) - 4000} lines twice; the container took {took:.1f} s of {time.monotonic() - started:.1f} s")
+
+
+def test_live_tail(world, logs, group):
+    """Events as they come in, of the pattern, soon; not those that were there before."""
+    put(logs, group, "ERROR before")
+    arn = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupArn"]
+    # The prefix `stream-` would go before 127.0.0.1.
+    client = world.client("logs", config=Config(inject_host_prefix=False, read_timeout=20))
+    seen, started = [], threading.Event()
+
+    def follow():
+        stream = client.start_live_tail(logGroupIdentifiers=[arn], logEventFilterPattern="ERROR")["responseStream"]
+        for event in stream:
+            if "sessionStart" in event:
+                assert event["sessionStart"]["logGroupIdentifiers"] == [arn]
+                started.set()
+            elif "sessionUpdate" in event:
+                update = event["sessionUpdate"]
+                assert update["sessionMetadata"]["sampled"] is False
+                seen.extend((result["message"], result["logStreamName"], time.monotonic()) for result in update["sessionResults"])
+                if len(seen) >= 3:
+                    stream.close()
+                    return
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    assert started.wait(10)
+    delays = []
+    for number in range(3):
+        time.sleep(0.3)
+        put(logs, group, f"ERROR {number}", f"INFO {number}")
+        put_at = time.monotonic()
+        wait_until(lambda: len(seen) > number, 10, "the event")
+        delays.append(seen[number][2] - put_at)
+    follower.join(10)
+    assert [message for message, _, _ in seen] == ["ERROR 0", "ERROR 1", "ERROR 2"] and {stream for _, stream, _ in seen} == {"s"}
+    assert min(delays) < 0.5, delays
+    with pytest.raises(ClientError) as error:
+        client.start_live_tail(logGroupIdentifiers=["/none"])
+    assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_a_server_that_stops_ends_live_tails(fresh_world):
+    world = fresh_world
+    world.client("logs").create_log_group(logGroupName="/tail")
+    client = world.client("logs", config=Config(inject_host_prefix=False, read_timeout=60))
+    stream = client.start_live_tail(logGroupIdentifiers=["/tail"])["responseStream"]
+    events = iter(stream)
+    assert "sessionStart" in next(events) and "sessionUpdate" in next(events)
+    began = time.monotonic()
+    world.server.terminate()
+    try:
+        for _ in events:
+            pass
+    except Exception:
+        pass
+    world.server.wait(30)
+    assert time.monotonic() - began < 10
+    world.start_server()
+
+
+def test_gantry_logs_follows_at_once(world, logs, group, busybox):
+    script = "i=0; while [ $i -lt 15 ]; do echo tick $i; i=$((i+1)); usleep 300000; done"
+    definition = world.register("ticker", {"image": busybox, "command": ["sh", "-c", script], "logConfiguration": awslogs(group)})
+    task = world.run_task(definition)["taskArn"]
+    world.wait_task(task, "RUNNING")
+    follower = subprocess.Popen([GANTRY, "logs", "-f", task.rsplit("/", 1)[1]], env=world.environment(), stdout=subprocess.PIPE, text=True)
+    seen = {}
+    for line in follower.stdout:
+        if "tick" in line:
+            seen[int(line.split()[-1])] = time.time()
+    follower.wait()
+    written = {}
+    for event in logs.filter_log_events(logGroupName=group, filterPattern="tick")["events"]:
+        written[int(event["message"].split()[1])] = event["timestamp"] / 1000
+    assert sorted(seen) == list(range(15))
+    delays = sorted(seen[number] - written[number] for number in range(5, 15))
+    print(f"delays: {[round(delay * 1000) for delay in delays]} ms")
+    assert delays[len(delays) // 2] < 0.3

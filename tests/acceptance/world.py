@@ -199,11 +199,11 @@ class World:
     def facts(self) -> dict:
         return json.loads((self.data_dir("server") / "gantry.json").read_text())
 
-    def client(self, service: str, **overrides):
+    def client(self, service: str, config: Config | None = None, **overrides):
         settings = dict(self.credentials, endpoint_url=self.endpoint, region_name=REGION)
         settings.update(overrides)
-        config = Config(retries={"max_attempts": 2, "mode": "standard"}, parameter_validation=False)
-        return boto3.session.Session().client(service, config=config, **settings)
+        basics = Config(retries={"max_attempts": 2, "mode": "standard"}, parameter_validation=False)
+        return boto3.session.Session().client(service, config=basics.merge(config or Config()), **settings)
 
     def environment(self) -> dict:
         return dict(

@@ -118,7 +118,10 @@ fn operations(model: &Model, entry: &ServiceEntry, schemas: &Schemas<'_>) -> Str
                 format!("types::{}", type_name(&it.shape))
             });
             let output = operation.output.as_ref().map_or("wire::Unit".into(), |it| {
-                format!("types::{}", type_name(&it.shape))
+                match model.has_event_stream(&it.shape) {
+                    true => "wire::EventStream".into(),
+                    false => format!("types::{}", type_name(&it.shape)),
+                }
             });
             let marker = type_name(name);
             let schema = super::names::constant(name);

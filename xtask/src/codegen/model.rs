@@ -149,6 +149,13 @@ impl Model {
         Ok(model)
     }
 
+    /// Whether a member of the shape is a stream of events.
+    pub fn has_event_stream(&self, shape: &str) -> bool {
+        let members = self.shapes.get(shape).map(|it| &it.members);
+        let mut members = members.into_iter().flat_map(|it| it.values());
+        members.any(|it| self.shapes.get(&it.shape).is_some_and(|it| it.eventstream))
+    }
+
     /// Members that botocore's model lacks and Amazon's own programs send, if the file is there.
     fn add(&mut self, path: &Path) -> Result<()> {
         if !path.exists() {

@@ -76,6 +76,14 @@ pub fn service_unavailable_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVICE_UNAVAILABLE_EXCEPTION, message.into())
 }
 
+pub fn session_streaming_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::SESSION_STREAMING_EXCEPTION, message.into())
+}
+
+pub fn session_timeout_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::SESSION_TIMEOUT_EXCEPTION, message.into())
+}
+
 pub fn too_many_tags_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::TOO_MANY_TAGS_EXCEPTION, message.into())
 }

@@ -1808,10 +1808,16 @@ pub(crate) static PUT_TRANSFORMER: OperationSchema = OperationSchema {
 
 pub(crate) static START_LIVE_TAIL: OperationSchema = OperationSchema {
     name: "StartLiveTail",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::START_LIVE_TAIL_REQUEST,
+    output: &schemas::START_LIVE_TAIL_RESPONSE,
+    errors: &[
+        &schemas::ACCESS_DENIED_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::INVALID_OPERATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1819,6 +1825,15 @@ pub(crate) static START_LIVE_TAIL: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct StartLiveTail;
+
+impl Operation for StartLiveTail {
+    type Input = types::StartLiveTailRequest;
+    type Output = wire::EventStream;
+    const SCHEMA: &'static OperationSchema = &START_LIVE_TAIL;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static START_QUERY: OperationSchema = OperationSchema {
     name: "StartQuery",

@@ -1553,6 +1553,117 @@ pub static LIST_TAGS_LOG_GROUP_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static LIVE_TAIL_SESSION_LOG_EVENT: Schema = Schema {
+    name: "LiveTailSessionLogEvent",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "ingestionTime",
+            target: &TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupIdentifier",
+            target: &LOG_GROUP_IDENTIFIER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logStreamName",
+            target: &LOG_STREAM_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "message",
+            target: &EVENT_MESSAGE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "timestamp",
+            target: &TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIVE_TAIL_SESSION_METADATA: Schema = Schema {
+    name: "LiveTailSessionMetadata",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "sampled",
+        target: &prelude::BOOLEAN,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIVE_TAIL_SESSION_RESULTS: Schema = Schema {
+    name: "LiveTailSessionResults",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LIVE_TAIL_SESSION_LOG_EVENT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIVE_TAIL_SESSION_START: Schema = Schema {
+    name: "LiveTailSessionStart",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logEventFilterPattern",
+            target: &FILTER_PATTERN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupIdentifiers",
+            target: &START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logStreamNamePrefixes",
+            target: &INPUT_LOG_STREAM_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logStreamNames",
+            target: &INPUT_LOG_STREAM_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "requestId",
+            target: &REQUEST_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sessionId",
+            target: &SESSION_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIVE_TAIL_SESSION_UPDATE: Schema = Schema {
+    name: "LiveTailSessionUpdate",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "sessionMetadata",
+            target: &LIVE_TAIL_SESSION_METADATA,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sessionResults",
+            target: &LIVE_TAIL_SESSION_RESULTS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static LOG_GROUP: Schema = Schema {
     name: "LogGroup",
     kind: Kind::Structure,
@@ -2793,6 +2904,17 @@ pub static REJECTED_LOG_EVENTS_INFO: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static REQUEST_ID: Schema = Schema {
+    name: "RequestId",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(256.0),
+        ..Traits::NONE
+    },
+};
+
 pub static RESOURCE_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
     name: "ResourceAlreadyExistsException",
     kind: Kind::Structure,
@@ -2906,6 +3028,55 @@ pub static SERVICE_UNAVAILABLE_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static SESSION_ID: Schema = Schema {
+    name: "SessionId",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(256.0),
+        ..Traits::NONE
+    },
+};
+
+pub static SESSION_STREAMING_EXCEPTION: Schema = Schema {
+    name: "SessionStreamingException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "SessionStreamingException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static SESSION_TIMEOUT_EXCEPTION: Schema = Schema {
+    name: "SessionTimeoutException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "SessionTimeoutException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static STANDARD_UNIT: Schema = Schema {
     name: "StandardUnit",
     kind: Kind::String,
@@ -2940,6 +3111,94 @@ pub static STANDARD_UNIT: Schema = Schema {
             "Count/Second",
             "None",
         ],
+        ..Traits::NONE
+    },
+};
+
+pub static START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS: Schema = Schema {
+    name: "StartLiveTailLogGroupIdentifiers",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LOG_GROUP_IDENTIFIER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(10.0),
+        ..Traits::NONE
+    },
+};
+
+pub static START_LIVE_TAIL_REQUEST: Schema = Schema {
+    name: "StartLiveTailRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "logEventFilterPattern",
+            target: &FILTER_PATTERN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logGroupIdentifiers",
+            target: &START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "logStreamNamePrefixes",
+            target: &INPUT_LOG_STREAM_NAMES,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "logStreamNames",
+            target: &INPUT_LOG_STREAM_NAMES,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static START_LIVE_TAIL_RESPONSE: Schema = Schema {
+    name: "StartLiveTailResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "responseStream",
+        target: &START_LIVE_TAIL_RESPONSE_STREAM,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static START_LIVE_TAIL_RESPONSE_STREAM: Schema = Schema {
+    name: "StartLiveTailResponseStream",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "SessionStreamingException",
+            target: &SESSION_STREAMING_EXCEPTION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "SessionTimeoutException",
+            target: &SESSION_TIMEOUT_EXCEPTION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sessionStart",
+            target: &LIVE_TAIL_SESSION_START,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sessionUpdate",
+            target: &LIVE_TAIL_SESSION_UPDATE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits {
+        event_stream: true,
         ..Traits::NONE
     },
 };

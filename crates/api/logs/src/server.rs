@@ -180,6 +180,7 @@ where
         + Handle<operations::PutMetricFilter>
         + Handle<operations::PutQueryDefinition>
         + Handle<operations::PutRetentionPolicy>
+        + Handle<operations::StartLiveTail>
         + Handle<operations::StartQuery>
         + Handle<operations::StopQuery>
         + Handle<operations::TagLogGroup>
@@ -235,6 +236,7 @@ where
             "PutMetricFilter" => wire::serve::<operations::PutMetricFilter, S>(&self.0, call),
             "PutQueryDefinition" => wire::serve::<operations::PutQueryDefinition, S>(&self.0, call),
             "PutRetentionPolicy" => wire::serve::<operations::PutRetentionPolicy, S>(&self.0, call),
+            "StartLiveTail" => wire::serve::<operations::StartLiveTail, S>(&self.0, call),
             "StartQuery" => wire::serve::<operations::StartQuery, S>(&self.0, call),
             "StopQuery" => wire::serve::<operations::StopQuery, S>(&self.0, call),
             "TagLogGroup" => wire::serve::<operations::TagLogGroup, S>(&self.0, call),

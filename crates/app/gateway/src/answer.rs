@@ -9,12 +9,38 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use registry::BoxError;
-use wire::HttpResponse;
+use wire::{EventSource, HttpResponse, event_stream};
+
+use crate::ShutdownSignal;
 
 /// Whole for nearly everything; streamed for the registry.
 pub(crate) enum Body {
     Whole(Full<Bytes>),
     Streamed(registry::Body),
+    Events(Events),
+}
+
+/// A stream of events; it ends with the server.
+pub(crate) struct Events {
+    source: Box<dyn EventSource>,
+    stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Events {
+    pub(crate) fn new(source: Box<dyn EventSource>, mut signal: ShutdownSignal) -> Self {
+        Self {
+            source,
+            stopping: Box::pin(async move { signal.requested().await }),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.stopping.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        let message = self.source.poll_next(context);
+        message.map(|message| message.map(Bytes::from))
+    }
 }
 
 /// A streamed body that ended early. A type of its own, not the boxed error that it holds: with
@@ -36,6 +62,9 @@ impl HttpBody for Body {
                 .poll_frame(context)
                 .map_err(|never| match never {}),
             Body::Streamed(body) => Pin::new(body).poll_frame(context).map_err(StreamError),
+            Body::Events(events) => events
+                .poll(context)
+                .map(|message| message.map(|message| Ok(Frame::data(message)))),
         }
     }
 
@@ -43,6 +72,7 @@ impl HttpBody for Body {
         match self {
             Body::Whole(body) => body.is_end_stream(),
             Body::Streamed(body) => body.is_end_stream(),
+            Body::Events(_) => false,
         }
     }
 
@@ -50,6 +80,7 @@ impl HttpBody for Body {
         match self {
             Body::Whole(body) => body.size_hint(),
             Body::Streamed(body) => body.size_hint(),
+            Body::Events(_) => SizeHint::default(),
         }
     }
 }
@@ -58,6 +89,13 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-reques
 
 pub(crate) fn from_wire(response: HttpResponse) -> Response<Body> {
     response.map(|body| Body::Whole(Full::new(Bytes::from(body))))
+}
+
+pub(crate) fn events(source: Box<dyn EventSource>, signal: ShutdownSignal) -> Response<Body> {
+    let mut response = Response::new(Body::Events(Events::new(source, signal)));
+    let kind = HeaderValue::from_static(event_stream::CONTENT_TYPE);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body> {

@@ -1,5 +1,6 @@
 //! One call of an AWS API: body, route, signature, operation, answer.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -11,9 +12,12 @@ use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use limits::{GATEWAY_SMALL_BODY_BYTES, WIRE_BODY_BYTES};
 use tokio::sync::OwnedSemaphorePermit;
-use wire::{AnyShape, Caller, Error, HttpRequest, Input, Routed, ServiceCall, Unrouted};
+use wire::{
+    AnyShape, Caller, Error, EventSource, EventStream, HttpRequest, Input, Routed, ServiceCall,
+    Unrouted,
+};
 
-use crate::answer::{Body, from_wire};
+use crate::answer::{self, Body, from_wire};
 use crate::authenticate::Sent;
 use crate::builder::ConnectionLimits;
 use crate::dispatch::{Connection, Logged};
@@ -62,7 +66,10 @@ impl Connection {
         if let Err(error) = &result {
             logged.error = Some(error.to_string());
         }
-        from_wire(routed.respond(request_id, &result))
+        match result.as_ref().ok().and_then(event_source) {
+            Some(source) => answer::events(source, self.signal.clone()),
+            None => from_wire(routed.respond(request_id, &result)),
+        }
     }
 
     async fn call_operation(
@@ -162,6 +169,12 @@ impl Connection {
         let memory = Arc::clone(&self.parts.body_memory);
         memory.acquire_many_owned(kibibytes).await.ok()
     }
+}
+
+/// Of an answer that is a stream of events.
+fn event_source(answer: &Box<dyn AnyShape>) -> Option<Box<dyn EventSource>> {
+    let any: &dyn Any = &**answer;
+    any.downcast_ref::<EventStream>()?.take()
 }
 
 /// A function of its own: within an async function the compiler cannot tell that this future is Send.

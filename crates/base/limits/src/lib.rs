@@ -210,6 +210,9 @@ pub const LOG_SEARCH_BYTES: usize = 256 * 1024 * 1024;
 /// How often what is older than its group keeps is removed. Nobody reads it from the moment on that it is too old.
 pub const LOG_EXPIRE_EVERY_SECONDS: u64 = 600;
 
+/// Bytes of one stream that a follower is given at once; of more the newest.
+pub const LOG_ARRIVALS_BYTES: usize = 4 * 1024 * 1024;
+
 // ecs-rules, service-ecs: services
 
 /// The largest maximumPercent; far beyond what makes sense, and small enough that no sum overflows.
@@ -262,6 +265,12 @@ pub const LOG_QUERY_RESULT_BYTES: usize = 256 * 1024 * 1024;
 pub const LOG_QUERY_DEFINITIONS: usize = 1000;
 /// Events that GetLogGroupFields looks at.
 pub const LOG_FIELDS_EVENTS: u64 = 10_000;
+/// Live tails: at once, log groups and streams of one, events shown a second, and how long one lasts.
+pub const LOG_TAILS_AT_ONCE: usize = 15;
+pub const LOG_TAIL_GROUPS: usize = 10;
+pub const LOG_TAIL_STREAMS: usize = 10;
+pub const LOG_TAIL_EVENTS_A_SECOND: usize = 500;
+pub const LOG_TAIL_HOURS: u64 = 3;
 /// What ListLogGroups gives when not asked.
 pub const LOG_LIST_GROUPS_ITEMS: usize = 50;
 /// Metric filters of a group, and dimensions of a metric.

@@ -12,6 +12,7 @@ mod debug;
 mod document;
 mod ec2_client;
 mod error;
+pub mod event_stream;
 mod exchange;
 mod form;
 pub mod json;
@@ -40,6 +41,7 @@ pub use access::{Access, Ask, Authorizer, Caller, Principal, RoleSession};
 pub use debug::debug_shape;
 pub use document::{Blob, Document};
 pub use error::{DecodeError, Error};
+pub use event_stream::{EventSource, EventStream};
 pub use exchange::{
     ClientRequest, decode_error, decode_output, decode_response, encode_input, encode_request,
 };

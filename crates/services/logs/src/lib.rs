@@ -1,8 +1,9 @@
-//! CloudWatch Logs over the log store: groups and what is set of them, streams, events, searching, Logs Insights.
+//! CloudWatch Logs over the log store: groups and what is set of them, streams, events, searching, Logs Insights, live tails.
 
 mod answer;
 mod events;
 mod group;
+mod live_tail;
 mod operations;
 mod queries;
 mod records;
@@ -13,9 +14,10 @@ mod tokens;
 use std::sync::Arc;
 
 use clock::Clock;
+use limits::LOG_TAILS_AT_ONCE;
 use log_store::LogStore;
 use state::{Schema, Store};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use queries::Queries;
 use records::QueryDefinitionRecord;
@@ -26,6 +28,7 @@ pub struct Logs {
     state: Store,
     clock: Clock,
     queries: Queries,
+    tails: Arc<Semaphore>,
     /// Held from reading what is set of a group until it is written.
     settings: Mutex<()>,
 }
@@ -36,6 +39,7 @@ impl Logs {
             store,
             state,
             queries: Queries::new(clock.clone()),
+            tails: Arc::new(Semaphore::new(LOG_TAILS_AT_ONCE)),
             clock,
             settings: Mutex::new(()),
         })

@@ -25,6 +25,7 @@ mod put_log_group_deletion_protection;
 mod put_metric_filter;
 mod put_query_definition;
 mod put_retention_policy;
+mod start_live_tail;
 mod start_query;
 mod stop_query;
 mod tag_log_group;

@@ -11,6 +11,7 @@
 //! streams/3f/1a2f/00000001.seg  blocks of one stream (segment.rs)
 //! ```
 
+mod arrivals;
 mod catalogue;
 mod codec;
 mod commit;
@@ -24,6 +25,7 @@ mod settings;
 mod store;
 mod stream;
 
+pub use arrivals::Arrivals;
 pub use error::LogStoreError;
 pub use read::{Cursor, Direction, ReadRequest};
 pub use scan::{Scan, ScanRequest, Scanned};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use clock::Clock;
 use tokio::sync::watch;
 
+use crate::arrivals::Arrivals;
 use crate::catalogue::Catalogue;
 use crate::commit::{Queue, Work};
 use crate::error::LogStoreError;
@@ -203,6 +204,38 @@ impl LogStore {
             Ok((scan, state))
         })
         .await
+    }
+
+    /// A place behind everything that is in the group now.
+    pub fn arrivals_from_now(&self, group: &str) -> Result<Arrivals, LogStoreError> {
+        Ok(Arrivals::behind(&self.all_streams(group)?))
+    }
+
+    /// What came into the group since, with the names of streams; the place goes on. Many at once are cut to the newest.
+    pub async fn arrivals(
+        &self,
+        group: &str,
+        place: &mut Arrivals,
+    ) -> Result<Vec<(Arc<str>, Event)>, LogStoreError> {
+        let streams = self.all_streams(group)?;
+        if place.is_behind(&streams) {
+            return Ok(Vec::new());
+        }
+        let mut own = std::mem::take(place);
+        let (arrived, own) = self
+            .blocking(move || {
+                let arrived = own.take(&streams)?;
+                Ok((arrived, own))
+            })
+            .await?;
+        *place = own;
+        Ok(arrived)
+    }
+
+    fn all_streams(&self, group: &str) -> Result<Vec<Arc<Stream>>, LogStoreError> {
+        let catalogue = self.catalogue();
+        let group = catalogue.group(group).ok_or(LogStoreError::GroupNotFound)?;
+        Ok(group.streams.values().cloned().collect())
     }
 
     /// The event at this place, with the names of its group and stream.

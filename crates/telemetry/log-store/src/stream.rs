@@ -115,6 +115,26 @@ impl Stream {
         }
     }
 
+    /// Events from `sequence` on, in order of arrival; of too many the newest, by about so many bytes.
+    pub fn since(&self, sequence: u64, max_bytes: usize) -> Result<Vec<Event>, LogStoreError> {
+        let view = self.view();
+        let mut bytes: usize = view.tail.iter().map(|event| event.message.len()).sum();
+        let mut events: Vec<Event> = view.tail.clone();
+        let is_whole = |events: &[Event]| events.first().is_some_and(|it| it.sequence <= sequence);
+        if !is_whole(&events) {
+            for block in view.blocks()?.into_iter().rev() {
+                if block.first_sequence + u64::from(block.count) <= sequence || bytes >= max_bytes {
+                    break;
+                }
+                bytes += block.raw_bytes as usize;
+                events.extend(block.read()?.unwrap_or_default());
+            }
+        }
+        events.retain(|event| event.sequence >= sequence);
+        events.sort_by_key(|event| event.sequence);
+        Ok(events)
+    }
+
     /// Takes in what the journal has. `first_sequence` below what is known means a replay of what is folded already.
     pub fn append(
         &self,

@@ -18,7 +18,8 @@ use crate::{
     connect,
 };
 
-const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+/// With what the agent gathers, a line is seen within 200 ms.
+const FOLLOW_EVERY: Duration = Duration::from_millis(75);
 /// How long lines may still come after the task stopped.
 const LAST_LINES: Duration = Duration::from_millis(1_500);
 
