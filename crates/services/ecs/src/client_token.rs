@@ -1,7 +1,7 @@
 //! Idempotency tokens: the same request again gets the same resources.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use api_ecs::errors;
 use clock::UnixMillis;
@@ -18,6 +18,42 @@ pub(crate) enum Seen {
     Same(Vec<String>),
     /// Another request did.
     Other(Vec<String>),
+}
+
+/// What a creating request asks for, and the token that it may have: a request with the same token that asks for the same
+/// is the same one.
+pub(crate) struct Claim<'a> {
+    token: Option<&'a str>,
+    fingerprint: String,
+}
+
+impl<'a> Claim<'a> {
+    /// `request`: without its token.
+    pub fn new(token: Option<&'a str>, request: &impl Debug) -> Result<Self, Error> {
+        Ok(Self {
+            token: of_request(token)?,
+            fingerprint: kit::token::fingerprint(request),
+        })
+    }
+
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether the request was seen before; one without a token never was.
+    pub fn look(&self, head: &Head, scope: &str, now: UnixMillis) -> Seen {
+        match self.token {
+            Some(token) => look(head, scope, token, &self.fingerprint, now),
+            None => Seen::Never,
+        }
+    }
+
+    /// Keeps what the request made, for when it comes again.
+    pub fn keep(&self, tx: &mut Tx<'_>, scope: &str, created: String, now: UnixMillis) {
+        if let Some(token) = self.token {
+            keep(tx, scope, token, &self.fingerprint, vec![created], now);
+        }
+    }
 }
 
 /// The token of a request, if it has one.

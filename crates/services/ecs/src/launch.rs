@@ -15,7 +15,7 @@ use placement::{MOST_STRATEGIES, MemberOf, Resource, SpreadOver, Strategy};
 use state::Head;
 
 use crate::{
-    records::{ClusterRecord, PlacingRecord, StrategyItem, SubnetRecord},
+    records::{CapacityProviderRecord, ClusterRecord, PlacingRecord, StrategyItem, SubnetRecord},
     tasks::Launch,
 };
 
@@ -76,6 +76,7 @@ impl Placing {
 impl Plan {
     /// The request's choice, else the cluster's default strategy, else EC2.
     pub fn of_request(
+        head: &Head,
         cluster: &ClusterRecord,
         launch_type: Option<&LaunchType>,
         strategy: Option<&[CapacityProviderStrategyItem]>,
@@ -91,7 +92,7 @@ impl Plan {
         }
         if !strategy.is_empty() {
             let items: Vec<StrategyItem> = strategy.iter().map(item_of_request).collect();
-            check_strategy(cluster, &items)?;
+            check_strategy(head, cluster, &items)?;
             return Ok(Self::Strategy(items));
         }
         if cluster.default_capacity_provider_strategy.is_empty() {
@@ -200,6 +201,7 @@ pub(crate) fn item_of_request(item: &CapacityProviderStrategyItem) -> StrategyIt
 
 /// Checks a strategy against the providers of its cluster.
 pub(crate) fn check_strategy(
+    head: &Head,
     cluster: &ClusterRecord,
     items: &[StrategyItem],
 ) -> Result<(), Refusal> {
@@ -207,8 +209,10 @@ pub(crate) fn check_strategy(
         |provider: &str| cluster.capacity_providers.iter().any(|own| own == provider);
     capacity_strategy::validate(
         &rule_items(items),
-        // What a cluster is associated with is there: such a provider cannot be deleted.
-        |provider| capacity_strategy::is_fargate(provider) || is_associated(provider),
+        |provider| {
+            let key = CapacityProviderRecord::key_of(&cluster.account, &cluster.region, provider);
+            capacity_strategy::is_fargate(provider) || head.contains::<CapacityProviderRecord>(&key)
+        },
         is_associated,
     )
     .map_err(|error| Refusal::invalid_parameter(error.to_string()))

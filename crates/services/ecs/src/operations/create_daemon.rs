@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Ecs, access,
     answer::Refusal,
-    client_token::{self, Seen},
+    client_token::{Claim, Seen},
     deployments, lookup,
     records::{ClusterRecord, DAEMON, DAEMON_PREFIX, ServiceRecord, ServiceStatus},
     render, service_events,
@@ -37,21 +37,18 @@ impl Handle<CreateDaemon> for Ecs {
         caller: &Caller,
         input: CreateDaemonRequest,
     ) -> Result<CreateDaemonResponse, Error> {
-        let token = client_token::of_request(input.client_token.as_deref())?;
-        let fingerprint = kit::token::fingerprint(&CreateDaemonRequest {
+        let request = CreateDaemonRequest {
             client_token: None,
             ..input.clone()
-        });
+        };
+        let claim = Claim::new(input.client_token.as_deref(), &request)?;
         self.transact(|tx| {
             let cluster = lookup::cluster(tx, caller, input.cluster_arn.as_deref())?;
             let name = daemon::check_name(input.daemon_name.as_deref())?;
             let name = format!("{DAEMON_PREFIX}{name}");
             let key = ServiceRecord::key_of(&caller.account, &caller.region, &cluster.name, &name);
             let scope = format!("{}/CreateDaemon", cluster.key());
-            if let Some(token) = token
-                && let Seen::Other(_) =
-                    client_token::look(tx, &scope, token, &fingerprint, self.clock.now())
-            {
+            if let Seen::Other(_) = claim.look(tx, &scope, self.clock.now()) {
                 return Err(errors::client_exception(
                     "The clientToken is already in use with a different request.",
                 )
@@ -60,7 +57,7 @@ impl Handle<CreateDaemon> for Ecs {
             if let Some(known) = tx.get::<ServiceRecord>(&key) {
                 match known.status {
                     ServiceStatus::Inactive => {}
-                    ServiceStatus::Active if known.creation_fingerprint == fingerprint => {
+                    ServiceStatus::Active if known.creation_fingerprint == claim.fingerprint() => {
                         return Ok(render::daemon::created(tx, &known));
                     }
                     ServiceStatus::Active => {
@@ -78,13 +75,10 @@ impl Handle<CreateDaemon> for Ecs {
                 }
             }
             let mut record = self.new_daemon(tx, caller, &cluster, name, &input)?;
-            record.creation_fingerprint.clone_from(&fingerprint);
+            record.creation_fingerprint = claim.fingerprint().to_owned();
             deployments::begin(&self.clock, tx, &mut record)?;
             tx.put(record.clone());
-            if let Some(token) = token {
-                let made = vec![record.arn()];
-                client_token::keep(tx, &scope, token, &fingerprint, made, self.clock.now());
-            }
+            claim.keep(tx, &scope, record.arn(), self.clock.now());
             Ok::<_, Refusal>(render::daemon::created(tx, &record))
         })
         .await

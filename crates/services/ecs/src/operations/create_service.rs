@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Ecs, access,
     answer::Refusal,
-    client_token::{self, Seen},
+    client_token::{Claim, Seen},
     counts::ClusterCounts,
     deployments,
     launch::Plan,
@@ -68,11 +68,11 @@ impl Handle<CreateService> for Ecs {
         input: CreateServiceRequest,
     ) -> Result<CreateServiceResponse, Error> {
         refused::check(CREATE_SERVICE, &input)?;
-        let token = client_token::of_request(input.client_token.as_deref())?;
-        let fingerprint = kit::token::fingerprint(&CreateServiceRequest {
+        let request = CreateServiceRequest {
             client_token: None,
             ..input.clone()
-        });
+        };
+        let claim = Claim::new(input.client_token.as_deref(), &request)?;
         let service = self
             .transact(|tx| {
                 let cluster = lookup::cluster(tx, caller, input.cluster.as_deref())?;
@@ -81,30 +81,26 @@ impl Handle<CreateService> for Ecs {
                     ServiceRecord::key_of(&caller.account, &caller.region, &cluster.name, name);
                 let scope = format!("{}/CreateService", cluster.key());
                 let known = tx.get::<ServiceRecord>(&key);
-                if let Some(token) = token {
-                    match client_token::look(tx, &scope, token, &fingerprint, self.clock.now()) {
-                        Seen::Never => {}
-                        Seen::Same(_) => {
-                            if let Some(known) = &known {
-                                return Ok(render::service::service(tx, known, true));
-                            }
+                match claim.look(tx, &scope, self.clock.now()) {
+                    Seen::Never => {}
+                    Seen::Same(_) => {
+                        if let Some(known) = &known {
+                            return Ok(render::service::service(tx, known, true));
                         }
-                        Seen::Other(arns) => return Err(conflict(arns).into()),
                     }
+                    Seen::Other(arns) => return Err(conflict(arns).into()),
                 }
-                if let Some(answer) = existing(tx, known.as_deref(), &fingerprint)? {
+                if let Some(answer) = existing(tx, known.as_deref(), claim.fingerprint())? {
                     return Ok(answer);
                 }
+                let fingerprint = claim.fingerprint().to_owned();
                 let mut record =
-                    self.new_service(tx, caller, &cluster, name, &input, fingerprint.clone())?;
+                    self.new_service(tx, caller, &cluster, name, &input, fingerprint)?;
                 if !record.is_external() {
                     deployments::begin(&self.clock, tx, &mut record)?;
                 }
                 tx.put(record.clone());
-                if let Some(token) = token {
-                    let made = vec![record.arn()];
-                    client_token::keep(tx, &scope, token, &fingerprint, made, self.clock.now());
-                }
+                claim.keep(tx, &scope, record.arn(), self.clock.now());
                 Ok::<_, Refusal>(render::service::service(tx, &record, true))
             })
             .await?;
@@ -216,6 +212,7 @@ fn asked_spec(
         plan: match is_daemon {
             true => Plan::LaunchType("EC2".into()),
             false => Plan::of_request(
+                head,
                 cluster,
                 input.launch_type.as_ref(),
                 input.capacity_provider_strategy.as_deref(),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Ecs, access,
     answer::Refusal,
-    client_token::{self, Seen},
+    client_token::{Claim, Seen},
     launch::Plan,
     lookup,
     records::{
@@ -59,32 +59,30 @@ impl Handle<CreateTaskSet> for Ecs {
         input: CreateTaskSetRequest,
     ) -> Result<CreateTaskSetResponse, Error> {
         refused::check(CREATE_TASK_SET, &input)?;
-        let token = client_token::of_request(input.client_token.as_deref())?;
-        let fingerprint = kit::token::fingerprint(&CreateTaskSetRequest {
+        let request = CreateTaskSetRequest {
             client_token: None,
             ..input.clone()
-        });
+        };
+        let claim = Claim::new(input.client_token.as_deref(), &request)?;
         let set = self
             .transact(|tx| {
                 let now = self.clock.now();
                 let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
                 let known = task_sets::service(tx, caller, cluster, service)?;
                 let scope = format!("{}/CreateTaskSet", known.key());
-                if let Some(token) = token {
-                    match client_token::look(tx, &scope, token, &fingerprint, now) {
-                        Seen::Never => {}
-                        Seen::Same(ids) => {
-                            let mut ids = ids.iter();
-                            if let Some(set) = ids.find_map(|id| known.task_set(id)) {
-                                return Ok(render::task_set::task_set(tx, &known, set, true));
-                            }
+                match claim.look(tx, &scope, now) {
+                    Seen::Never => {}
+                    Seen::Same(ids) => {
+                        let mut ids = ids.iter();
+                        if let Some(set) = ids.find_map(|id| known.task_set(id)) {
+                            return Ok(render::task_set::task_set(tx, &known, set, true));
                         }
-                        Seen::Other(_) => {
-                            return Err(errors::invalid_parameter_exception(
-                                "Creation of TaskSet was not idempotent.",
-                            )
-                            .into());
-                        }
+                    }
+                    Seen::Other(_) => {
+                        return Err(errors::invalid_parameter_exception(
+                            "Creation of TaskSet was not idempotent.",
+                        )
+                        .into());
                     }
                 }
                 check_quota(&known)?;
@@ -92,10 +90,7 @@ impl Handle<CreateTaskSet> for Ecs {
                 let set = self.new_task_set(tx, caller, &record, &input)?;
                 let id = set.id().to_owned();
                 record.task_sets.push(set);
-                if let Some(token) = token {
-                    let made = vec![id.clone()];
-                    client_token::keep(tx, &scope, token, &fingerprint, made, now);
-                }
+                claim.keep(tx, &scope, id.clone(), now);
                 let (service, set) =
                     task_sets::put(tx, record, &id, now).expect("the set was put there just now");
                 Ok::<_, Refusal>(render::task_set::task_set(tx, &service, &set, true))
@@ -125,6 +120,7 @@ impl Ecs {
             cluster: &cluster,
             definition: &definition,
             plan: Plan::of_request(
+                head,
                 &cluster,
                 input.launch_type.as_ref(),
                 input.capacity_provider_strategy.as_deref(),

@@ -9,7 +9,7 @@ use super::services;
 use crate::{
     Ecs,
     answer::Refusal,
-    deployments, lookup,
+    deployments,
     records::{
         DAEMON, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus, TaskSetStatus,
     },
@@ -36,8 +36,8 @@ impl Handle<DeleteService> for Ecs {
     ) -> Result<DeleteServiceResponse, Error> {
         let service = self
             .transact(|tx| {
-                let cluster = lookup::cluster(tx, caller, input.cluster.as_deref())?;
-                let known = services::require(tx, caller, &cluster.name, input.service.as_deref())?;
+                let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
+                let known = services::named(tx, caller, cluster, service)?;
                 let mut record = ServiceRecord::clone(&known);
                 match record.status {
                     ServiceStatus::Inactive => {

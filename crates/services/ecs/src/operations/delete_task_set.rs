@@ -5,12 +5,10 @@ use api_ecs::{
 };
 use wire::{Access, Caller, Error, Handle};
 
-use super::task_sets;
+use super::task_sets::{self, ChangeOf};
 use crate::{
     Ecs,
-    answer::Refusal,
-    records::{ServiceRecord, TaskSetRecord, TaskSetStatus},
-    render,
+    records::{TaskSetRecord, TaskSetStatus},
 };
 
 impl Handle<DeleteTaskSet> for Ecs {
@@ -30,29 +28,24 @@ impl Handle<DeleteTaskSet> for Ecs {
         caller: &Caller,
         input: DeleteTaskSetRequest,
     ) -> Result<DeleteTaskSetResponse, Error> {
+        let named = (
+            input.cluster.as_deref(),
+            input.service.as_deref(),
+            input.task_set.as_deref(),
+        );
+        let check = |set: &TaskSetRecord| match set.status {
+            TaskSetStatus::Draining => Ok(ChangeOf::Nothing),
+            _ if input.force == Some(true) => Ok(ChangeOf::TheSet),
+            _ => check_unused(set),
+        };
         let set = self
-            .transact(|tx| {
-                let now = self.clock.now();
-                let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
-                let known = task_sets::service(tx, caller, cluster, service)?;
-                let set = task_sets::require(caller, &known, input.task_set.as_deref())?;
-                if set.status == TaskSetStatus::Draining {
-                    return Ok(render::task_set::task_set(tx, &known, set, false));
-                }
-                if input.force != Some(true) {
-                    check_unused(set)?;
-                }
-                let id = set.id().to_owned();
-                let mut record = ServiceRecord::clone(&known);
-                if let Some(set) = record.task_set_mut(&id) {
+            .change_task_set(caller, named, check, |service, id, now| {
+                if let Some(set) = service.task_set_mut(id) {
                     set.status = TaskSetStatus::Draining;
                     set.scale_percent = 0.0;
                     set.rescale(0, now);
                     set.deployment.updated_at = now;
                 }
-                let (service, set) =
-                    task_sets::put(tx, record, &id, now).expect("the set was found just now");
-                Ok::<_, Refusal>(render::task_set::task_set(tx, &service, &set, false))
             })
             .await?;
         Ok(DeleteTaskSetResponse {
@@ -61,7 +54,7 @@ impl Handle<DeleteTaskSet> for Ecs {
     }
 }
 
-fn check_unused(set: &TaskSetRecord) -> Result<(), Error> {
+fn check_unused(set: &TaskSetRecord) -> Result<ChangeOf, Error> {
     if set.scale_percent > 0.0 {
         return Err(errors::invalid_parameter_exception(
             "The TaskSet cannot be deleted while it is scaled above 0.",
@@ -72,5 +65,5 @@ fn check_unused(set: &TaskSetRecord) -> Result<(), Error> {
             "The TaskSet cannot be deleted while it is PRIMARY.",
         ));
     }
-    Ok(())
+    Ok(ChangeOf::TheSet)
 }

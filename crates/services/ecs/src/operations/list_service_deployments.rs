@@ -1,22 +1,13 @@
-use std::sync::Arc;
-
 use api_ecs::{
-    errors,
     operations::ListServiceDeployments,
     types::{
         ListServiceDeploymentsRequest, ListServiceDeploymentsResponse, ServiceDeploymentStatus,
     },
 };
-use kit::page::paginate_descending;
-use limits::LIST_SERVICE_DEPLOYMENTS_PAGE_ITEMS;
-use state::Record;
 use wire::{Access, Caller, Error, Handle};
 
-use super::services;
-use crate::{Ecs, lookup, records::ServiceDeploymentRecord, render};
-
-/// What a request gets that does not say how many.
-const DEFAULT_PAGE_ITEMS: i32 = 20;
+use super::{service_deployments::Listing, services};
+use crate::{Ecs, records::RolloutStatus, render};
 
 impl Handle<ListServiceDeployments> for Ecs {
     fn access(&self, caller: &Caller, input: &ListServiceDeploymentsRequest) -> Access {
@@ -34,32 +25,19 @@ impl Handle<ListServiceDeployments> for Ecs {
         caller: &Caller,
         input: ListServiceDeploymentsRequest,
     ) -> Result<ListServiceDeploymentsResponse, Error> {
-        let page = lookup::page(
-            input.max_results.or(Some(DEFAULT_PAGE_ITEMS)),
-            input.next_token.as_deref(),
-            LIST_SERVICE_DEPLOYMENTS_PAGE_ITEMS,
+        let asked = input.status.iter().flatten();
+        let listing = Listing::new(
+            (input.max_results, input.next_token.as_deref()),
+            input.created_at,
+            asked.map(ServiceDeploymentStatus::as_str).collect(),
+            ServiceDeploymentStatus::VALUES,
+            RolloutStatus::as_str,
         )?;
-        let statuses = statuses(input.status.as_deref().unwrap_or_default())?;
-        let created = input.created_at.unwrap_or_default();
         let (found, next_token) = self
             .look(|head| {
-                let cluster = lookup::cluster(head, caller, input.cluster.as_deref())?;
-                let service =
-                    services::require(head, caller, &cluster.name, input.service.as_deref())?;
-                let prefix = format!("{}/", service.key());
-                let is_asked_for = |record: &&Arc<ServiceDeploymentRecord>| {
-                    let at = render::timestamp(record.created_at);
-                    record.created_at >= service.created_at
-                        && (statuses.is_empty() || statuses.contains(&record.status.as_str()))
-                        && created.after.is_none_or(|after| at > after)
-                        && created.before.is_none_or(|before| at < before)
-                };
-                let records = head.scan::<ServiceDeploymentRecord>(&prefix);
-                let mut found: Vec<_> = records.filter(is_asked_for).cloned().collect();
-                found.sort_by_key(|record| std::cmp::Reverse(position(record)));
-                Ok(paginate_descending(&page, found.into_iter(), |record| {
-                    position(record)
-                }))
+                let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
+                let service = services::named(head, caller, cluster, service)?;
+                Ok(listing.of(head, &service))
             })
             .await?;
         let briefs = found
@@ -69,21 +47,5 @@ impl Handle<ListServiceDeployments> for Ecs {
             service_deployments: Some(briefs.collect()),
             next_token,
         })
-    }
-}
-
-fn position(record: &ServiceDeploymentRecord) -> String {
-    format!("{:016}/{}", record.created_at.0, record.id)
-}
-
-fn statuses(asked: &[ServiceDeploymentStatus]) -> Result<Vec<&str>, Error> {
-    let statuses: Vec<&str> = asked.iter().map(ServiceDeploymentStatus::as_str).collect();
-    let known = ServiceDeploymentStatus::VALUES;
-    match statuses.iter().find(|status| !known.contains(status)) {
-        None => Ok(statuses),
-        Some(unknown) => Err(errors::invalid_parameter_exception(format!(
-            "Invalid status: '{unknown}'. Valid values are {}.",
-            known.join(", ")
-        ))),
     }
 }

@@ -137,6 +137,7 @@ impl<'a> Request<'a> {
         }
         check_texts(input)?;
         let plan = Plan::of_request(
+            head,
             &cluster,
             input.launch_type.as_ref(),
             input.capacity_provider_strategy.as_deref(),

@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
-use api_ecs::{errors, types::Failure};
-use limits::DESCRIBE_SERVICE_DEPLOYMENTS_ITEMS;
+use api_ecs::{
+    errors,
+    types::{CreatedAt, Failure},
+};
+use kit::page::{Page, paginate_descending};
+use limits::{DESCRIBE_SERVICE_DEPLOYMENTS_ITEMS, LIST_SERVICE_DEPLOYMENTS_PAGE_ITEMS};
 use names::Arn;
-use state::Head;
+use state::{Head, Record};
 use wire::{Access, Caller, Error};
 
 use crate::{
     lookup,
-    records::{ServiceDeploymentRecord, ServiceRecord},
+    records::{RolloutStatus, ServiceDeploymentRecord, ServiceRecord},
+    render::timestamp,
 };
+
+/// What a list gives that is not told how many.
+const DEFAULT_PAGE_ITEMS: i32 = 20;
 
 /// `cluster/service/id` of an ARN.
 pub(super) struct Reference {
@@ -49,6 +57,64 @@ impl Reference {
             &self.cluster,
             &self.service,
         )
+    }
+}
+
+/// Which of a service's deployments a list shall have.
+pub(super) struct Listing<'a> {
+    page: Page,
+    created: CreatedAt,
+    /// Empty: all.
+    statuses: Vec<&'a str>,
+    /// How the API calls a status.
+    status: fn(RolloutStatus) -> &'static str,
+}
+
+impl<'a> Listing<'a> {
+    /// `known`: the statuses that the API has.
+    pub fn new(
+        (max_results, next_token): (Option<i32>, Option<&str>),
+        created: Option<CreatedAt>,
+        statuses: Vec<&'a str>,
+        known: &[&str],
+        status: fn(RolloutStatus) -> &'static str,
+    ) -> Result<Self, Error> {
+        if let Some(unknown) = statuses.iter().find(|status| !known.contains(status)) {
+            return Err(errors::invalid_parameter_exception(format!(
+                "Invalid status: '{unknown}'. Valid values are {}.",
+                known.join(", ")
+            )));
+        }
+        let max_results = max_results.or(Some(DEFAULT_PAGE_ITEMS));
+        Ok(Self {
+            page: lookup::page(max_results, next_token, LIST_SERVICE_DEPLOYMENTS_PAGE_ITEMS)?,
+            created: created.unwrap_or_default(),
+            statuses,
+            status,
+        })
+    }
+
+    /// A page of them, the newest first.
+    pub fn of(
+        &self,
+        head: &Head,
+        service: &ServiceRecord,
+    ) -> (Vec<Arc<ServiceDeploymentRecord>>, Option<String>) {
+        let is_asked_for = |record: &&Arc<ServiceDeploymentRecord>| {
+            let at = timestamp(record.created_at);
+            record.created_at >= service.created_at
+                && (self.statuses.is_empty()
+                    || self.statuses.contains(&(self.status)(record.status)))
+                && self.created.after.is_none_or(|after| at > after)
+                && self.created.before.is_none_or(|before| at < before)
+        };
+        let position = |record: &Arc<ServiceDeploymentRecord>| {
+            format!("{:016}/{}", record.created_at.0, record.id)
+        };
+        let records = head.scan::<ServiceDeploymentRecord>(&format!("{}/", service.key()));
+        let mut found: Vec<_> = records.filter(is_asked_for).cloned().collect();
+        found.sort_by_key(|record| std::cmp::Reverse(position(record)));
+        paginate_descending(&self.page, found.into_iter(), position)
     }
 }
 

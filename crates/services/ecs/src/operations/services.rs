@@ -98,6 +98,17 @@ pub(super) fn require(
         .ok_or_else(|| errors::service_not_found_exception("Service not found."))
 }
 
+/// As [`require`], in the cluster that a request names.
+pub(super) fn named(
+    head: &Head,
+    caller: &Caller,
+    cluster: Option<&str>,
+    argument: Option<&str>,
+) -> Result<Arc<ServiceRecord>, Error> {
+    let cluster = lookup::cluster(head, caller, cluster)?;
+    require(head, caller, &cluster.name, argument)
+}
+
 /// A service keeps the deployment controller that it was made with.
 pub(super) fn check_same_controller(
     record: &ServiceRecord,

@@ -6,7 +6,7 @@ use api_ecs::{
     errors,
     types::{
         CreateServiceRequest, DeploymentConfiguration, PlacementConstraint, PlacementStrategy,
-        TaskDefinition, UpdateServiceRequest,
+        TaskDefinition, TaskSet, UpdateServiceRequest,
     },
 };
 use clock::UnixMillis;
@@ -17,11 +17,12 @@ use wire::{Access, Caller, Error, Stored};
 
 use super::services;
 use crate::{
-    access,
+    Ecs, access,
     answer::Refusal,
     launch::{self, Plan},
     lookup,
-    records::{ServiceRecord, ServiceStatus, TaskSetRecord, TaskSpec},
+    records::{ServiceRecord, ServiceStatus, TaskSetRecord, TaskSetStatus, TaskSpec},
+    render,
 };
 
 /// An action on a task set of a service.
@@ -63,8 +64,7 @@ pub(super) fn service(
     cluster: Option<&str>,
     argument: Option<&str>,
 ) -> Result<Arc<ServiceRecord>, Error> {
-    let cluster = lookup::cluster(head, caller, cluster)?;
-    let record = services::require(head, caller, &cluster.name, argument)?;
+    let record = services::named(head, caller, cluster, argument)?;
     if record.status != ServiceStatus::Active {
         return Err(errors::service_not_active_exception(
             "Service was not ACTIVE.",
@@ -106,6 +106,50 @@ pub(super) fn require<'a>(
     }
     find(caller, service, argument)?
         .ok_or_else(|| errors::task_set_not_found_exception("TaskSet not found."))
+}
+
+impl Ecs {
+    /// Changes a service by what is to become of one of its sets, and gives the set as it is then. `change` gets the id of the
+    /// set; before it, `check` may refuse, or say that there is nothing to do.
+    pub(super) async fn change_task_set(
+        &self,
+        caller: &Caller,
+        (cluster, service, set): (Option<&str>, Option<&str>, Option<&str>),
+        check: impl Fn(&TaskSetRecord) -> Result<ChangeOf, Error>,
+        change: impl Fn(&mut ServiceRecord, &str, UnixMillis),
+    ) -> Result<TaskSet, Error> {
+        self.transact(|tx| {
+            let now = self.clock.now();
+            let known = self::service(tx, caller, cluster, service)?;
+            let set = require(caller, &known, set)?;
+            if check(set)? == ChangeOf::Nothing {
+                return Ok(render::task_set::task_set(tx, &known, set, false));
+            }
+            let id = set.id().to_owned();
+            let mut record = ServiceRecord::clone(&known);
+            change(&mut record, &id, now);
+            let (service, set) = put(tx, record, &id, now).expect("the set was found just now");
+            Ok::<_, Refusal>(render::task_set::task_set(tx, &service, &set, false))
+        })
+        .await
+    }
+}
+
+/// Whether a request changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangeOf {
+    TheSet,
+    Nothing,
+}
+
+/// As a check of [`Ecs::change_task_set`]: a set that drains cannot be what the request wants.
+pub(super) fn refuse_draining(set: &TaskSetRecord, cannot: &str) -> Result<ChangeOf, Error> {
+    if set.status == TaskSetStatus::Draining {
+        return Err(errors::invalid_parameter_exception(format!(
+            "The TaskSet is DRAINING and cannot be {cannot}."
+        )));
+    }
+    Ok(ChangeOf::TheSet)
 }
 
 /// Writes the service after one of its sets was changed, and gives the set as it is now.

@@ -240,7 +240,7 @@ fn changed_spec(
                 .ok_or_else(|| errors::client_exception("TaskDefinition not found."))?
         }
     };
-    let plan = changed_plan(cluster, current, input)?;
+    let plan = changed_plan(head, cluster, current, input)?;
     let current_platform = current.platform_version.as_deref();
     let stored = current.network_configuration.as_ref();
     let network = input.network_configuration.clone();
@@ -269,6 +269,7 @@ fn changed_spec(
 
 /// An empty strategy goes back to the launch type.
 fn changed_plan(
+    head: &Head,
     cluster: &ClusterRecord,
     current: &TaskSpec,
     input: &UpdateServiceRequest,
@@ -277,6 +278,6 @@ fn changed_plan(
         None => Ok(current.plan()),
         Some([]) if current.plan().is_serverless() => Ok(Plan::LaunchType("FARGATE".into())),
         Some([]) => Ok(Plan::LaunchType("EC2".into())),
-        Some(items) => Ok(Plan::of_request(cluster, None, Some(items))?),
+        Some(items) => Ok(Plan::of_request(head, cluster, None, Some(items))?),
     }
 }

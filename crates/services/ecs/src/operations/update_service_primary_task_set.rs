@@ -1,5 +1,4 @@
 use api_ecs::{
-    errors,
     operations::UpdateServicePrimaryTaskSet,
     types::{UpdateServicePrimaryTaskSetRequest, UpdateServicePrimaryTaskSetResponse},
 };
@@ -8,9 +7,7 @@ use wire::{Access, Caller, Error, Handle};
 use super::{services, task_sets};
 use crate::{
     Ecs,
-    answer::Refusal,
-    records::{ServiceRecord, TaskSetStatus},
-    render,
+    records::{TaskSetRecord, TaskSetStatus},
 };
 
 impl Handle<UpdateServicePrimaryTaskSet> for Ecs {
@@ -29,21 +26,15 @@ impl Handle<UpdateServicePrimaryTaskSet> for Ecs {
         caller: &Caller,
         input: UpdateServicePrimaryTaskSetRequest,
     ) -> Result<UpdateServicePrimaryTaskSetResponse, Error> {
+        let named = (
+            input.cluster.as_deref(),
+            input.service.as_deref(),
+            input.primary_task_set.as_deref(),
+        );
+        let check = |set: &TaskSetRecord| task_sets::refuse_draining(set, "made PRIMARY");
         let set = self
-            .transact(|tx| {
-                let now = self.clock.now();
-                let (cluster, service) = (input.cluster.as_deref(), input.service.as_deref());
-                let known = task_sets::service(tx, caller, cluster, service)?;
-                let set = task_sets::require(caller, &known, input.primary_task_set.as_deref())?;
-                if set.status == TaskSetStatus::Draining {
-                    return Err(errors::invalid_parameter_exception(
-                        "The TaskSet is DRAINING and cannot be made PRIMARY.",
-                    )
-                    .into());
-                }
-                let id = set.id().to_owned();
-                let mut record = ServiceRecord::clone(&known);
-                for set in &mut record.task_sets {
+            .change_task_set(caller, named, check, |service, id, now| {
+                for set in &mut service.task_sets {
                     let status = match (set.id() == id, set.status) {
                         (true, _) => TaskSetStatus::Primary,
                         (false, TaskSetStatus::Primary) => TaskSetStatus::Active,
@@ -54,9 +45,6 @@ impl Handle<UpdateServicePrimaryTaskSet> for Ecs {
                         set.deployment.updated_at = now;
                     }
                 }
-                let (service, set) =
-                    task_sets::put(tx, record, &id, now).expect("the set was found just now");
-                Ok::<_, Refusal>(render::task_set::task_set(tx, &service, &set, false))
             })
             .await?;
         Ok(UpdateServicePrimaryTaskSetResponse {
