@@ -582,6 +582,10 @@ impl Plan {
         });
     }
 
+    fn stops(&self, key: &str) -> bool {
+        self.stop.iter().any(|stop| stop.key == key)
+    }
+
     /// Whether there is anything to write.
     pub fn is_empty(&self) -> bool {
         self.start == 0

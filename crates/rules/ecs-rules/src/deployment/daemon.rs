@@ -54,6 +54,11 @@ pub(super) fn plan(
         };
         plan_node(node, tasks_of(node), primary, &mut may_replace, plan);
     }
+    let is_old = |task: &&TaskView| task.deployment_id != primary.id && !task.stopping;
+    let mut kept = service.tasks.iter().filter(is_old);
+    if kept.any(|task| task.protected && task.is_healthy() && !plan.stops(&task.key)) {
+        plan.waits_for.push(Wait::ProtectedTasks);
+    }
     let somebody_stops = service.tasks.iter().any(|task| task.stopping) || !plan.stop.is_empty();
     let all_serve = counts.all_healthy == counts.active();
     if is_held_back && all_serve && !somebody_stops {
@@ -120,7 +125,8 @@ fn plan_node(
     for (position, task) in active.into_iter().enumerate() {
         let is_old = task.deployment_id != primary.id && node.is_wanted;
         let must_go = position > 0 || task.is_unhealthy() || is_old && !task.is_healthy();
-        if must_go || is_old && may_replace() {
+        // As of other services: a deployment waits until the protection of a task that serves is over.
+        if must_go || is_old && !task.protected && may_replace() {
             plan.stop_task(task, primary);
         }
     }

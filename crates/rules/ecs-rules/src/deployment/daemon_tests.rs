@@ -82,6 +82,22 @@ fn one_on_each_node_that_is_wanted() {
 }
 
 #[test]
+fn a_protected_task_is_not_replaced_before_its_time() {
+    let nodes = vec![node("a", true), node("b", true)];
+    let protected = TaskView {
+        protected: true,
+        ..task(1, "a", "old", TaskStatus::Running)
+    };
+    let tasks = vec![protected, task(2, "b", "old", TaskStatus::Running)];
+    let planned = plan(&service(nodes.clone(), tasks.clone()), NOW);
+    assert_eq!(stopped(&planned), ["t2"]);
+    assert!(planned.waits_for.contains(&Wait::ProtectedTasks));
+    // One on a node that is none of the service's any more goes all the same: there it is not to be.
+    let planned = plan(&service(nodes[1..].to_vec(), tasks), NOW);
+    assert!(stopped(&planned).contains(&"t1"));
+}
+
+#[test]
 fn a_second_one_and_one_elsewhere_go() {
     let nodes = vec![node("a", true)];
     let tasks = vec![
