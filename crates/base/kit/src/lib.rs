@@ -1,6 +1,7 @@
-//! What every service crate shares: loops, pages, tags, fingerprints of requests.
+//! What every service crate shares: loops, pages, tags, fingerprints of requests, facts that services publish.
 
 pub mod answer;
+pub mod facts;
 pub mod loops;
 pub mod page;
 pub mod tags;

@@ -10,6 +10,7 @@ pub mod deployment;
 pub mod deployment_configuration;
 pub mod execute_command;
 pub mod gpu;
+pub mod instance_lifecycle;
 pub mod node;
 pub mod refusal;
 pub mod secret_reference;

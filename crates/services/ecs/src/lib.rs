@@ -87,6 +87,7 @@ impl Ecs {
     /// Registers the tables and views of ECS.
     pub fn schema(schema: Schema) -> Schema {
         use records::*;
+        let schema = kit::facts::schema(schema);
         vpc::schema(schema)
             .table::<ClusterRecord>()
             .table::<TaskDefinitionRecord>()
@@ -97,7 +98,6 @@ impl Ecs {
             .table::<ServiceEventRecord>()
             .table::<ServiceRevisionRecord>()
             .table::<ServiceDeploymentRecord>()
-            .table::<AlarmStateRecord>()
             .table::<ClientTokenRecord>()
             .table::<AccountSettingRecord>()
             .table::<CapacityProviderRecord>()

@@ -4,6 +4,7 @@ mod archive;
 mod daemon_guard;
 mod delete_definitions;
 mod expire_tokens;
+mod instance_lifecycle;
 mod lost_node;
 mod place_waiting;
 pub(crate) mod service_scheduler;
@@ -39,6 +40,7 @@ impl Ecs {
             self.spawn_loop(archive::Archive::new(this()), shutdown),
             self.spawn_loop(lost_node::LostNode(this()), shutdown),
             self.spawn_loop(daemon_guard::DaemonGuard(this()), shutdown),
+            self.spawn_loop(instance_lifecycle::InstanceLifecycle(this()), shutdown),
             self.spawn_loop(delete_definitions::DeleteDefinitions(this()), shutdown),
             self.spawn_loop(expire_tokens::ExpireTokens(this()), shutdown),
         ]

@@ -28,9 +28,9 @@ pub use service::{
     ZoneMoveRecord,
 };
 pub use service_deployment::{
-    AlarmMonitor, AlarmStateRecord, BreakerState, HookAction, HookRecord, HookStatus,
-    MonitorStatus, RevisionImage, RevisionShare, RollbackState, RolloutStatus,
-    ServiceDeploymentRecord, ServiceRevisionRecord, ShareCounts, Stage, StageState, Wait,
+    AlarmMonitor, BreakerState, HookAction, HookRecord, HookStatus, MonitorStatus, RevisionImage,
+    RevisionShare, RollbackState, RolloutStatus, ServiceDeploymentRecord, ServiceRevisionRecord,
+    ShareCounts, Stage, StageState, Wait,
 };
 pub use task::{
     ContainerRecord, DesiredStatus, HealthStatus, NetworkBinding, PlacingRecord, TaskRecord,
@@ -40,6 +40,8 @@ pub(crate) use task_definition::task_definition_arn;
 pub use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitionStatus};
 pub use task_set::{Stability, TaskSetRecord, TaskSetStatus};
 pub use token::ClientTokenRecord;
+// As CloudWatch publishes it.
+pub use kit::facts::AlarmState as AlarmStateRecord;
 // Shared with EC2, which shows them.
 pub use vpc::{AddressRecord, SubnetRecord};
 

@@ -10,7 +10,7 @@ pub use ecs_rules::node::CAPACITY_PROVIDER_ATTRIBUTE;
 /// A node that registered. A serverless one belongs to no cluster and is hidden from users: it is Fargate's capacity.
 ///
 /// Writers: registration writes identity, resources and attributes; Put- and DeleteAttributes `own_attributes`; UpdateContainerInstancesState and
-/// DeregisterContainerInstance write `status`; the link writes `connection`; the loop `daemon_guard` writes `awaited_daemons`. What tasks use is not
+/// DeregisterContainerInstance write `status`, and so does the loop `instance_lifecycle` of one that is about to be terminated; the link writes `connection`; the loop `daemon_guard` writes `awaited_daemons`. What tasks use is not
 /// here: the view [`crate::usage::NodeUsage`] derives it from the tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContainerInstanceRecord {

@@ -1,5 +1,6 @@
 use api_ecs::types::{DaemonDeploymentConfiguration, DeploymentConfiguration};
 use clock::UnixMillis;
+use kit::facts::AlarmState;
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 use wire::Stored;
@@ -152,17 +153,6 @@ pub struct HookRecord {
     pub timeout_action: HookAction,
 }
 
-/// The state of an alarm that deployments may watch, as whoever owns alarms publishes it. Without such a service the
-/// table is empty, and no deployment can ask for an alarm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlarmStateRecord {
-    pub account: String,
-    pub region: String,
-    pub name: String,
-    pub in_alarm: bool,
-    pub updated_at: UnixMillis,
-}
-
 impl ServiceRevisionRecord {
     pub fn key_of(service_key: &str, id: &str) -> String {
         format!("{service_key}/{id}")
@@ -205,12 +195,6 @@ fn revision_arn(scope: &names::Scope, cluster: &str, service: &str, id: &str) ->
     match service.strip_prefix(DAEMON_PREFIX) {
         Some(daemon) => scope.daemon_revision(cluster, daemon, id),
         None => scope.service_revision(cluster, service, id),
-    }
-}
-
-impl AlarmStateRecord {
-    pub fn key_of(account: &str, region: &str, name: &str) -> String {
-        [account, region, name].join("/")
     }
 }
 
@@ -273,20 +257,9 @@ impl Record for ServiceDeploymentRecord {
                 }
                 let names = deployment.alarms.names.iter();
                 names
-                    .map(|name| {
-                        AlarmStateRecord::key_of(&deployment.account, &deployment.region, name)
-                    })
+                    .map(|name| AlarmState::key_of(&deployment.account, &deployment.region, name))
                     .collect()
             },
         }]
-    }
-}
-
-impl Record for AlarmStateRecord {
-    const TABLE: &'static str = "ecs_alarm_states";
-    const VERSION: u32 = 1;
-
-    fn key(&self) -> String {
-        Self::key_of(&self.account, &self.region, &self.name)
     }
 }

@@ -229,6 +229,22 @@ async fn what_is_refused_of_capacity_providers() {
     );
 }
 
+#[tokio::test]
+async fn a_provider_that_the_cluster_has_not_is_told_apart_from_none() {
+    let world = World::new().await;
+    let definition = ec2_definition(&world, "web", 0).await;
+    let refusal = async || refused(world.call::<op::RunTask>(run(&definition, "web", 1)).await);
+    assert!(refusal().await.1.contains("was not found"));
+    let made = world.call::<op::CreateCapacityProvider>(create("web"));
+    made.await.unwrap();
+    let (code, message) = refusal().await;
+    assert_eq!(code, "InvalidParameterException");
+    assert_eq!(
+        message,
+        "The specified capacity provider strategy contains a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again."
+    );
+}
+
 /// A provider that the default cluster has, with or without managed scaling.
 async fn provider(world: &World, name: &str, is_scaled: bool) {
     let mut request = create(name);
@@ -426,6 +442,74 @@ async fn what_waits_for_too_long_is_given_up() {
     world.clock.sleep(std::time::Duration::from_secs(70)).await;
     let given_up = shown(&second).await;
     assert_eq!(given_up.stopped_reason.as_deref(), Some("RESOURCE:CPU"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_tasks_is_protected_and_what_leaves_drains() {
+    let world = World::simulated().await;
+    let (_stop, stopping) = tokio::sync::watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
+    let mut request = create("web");
+    let group = request.auto_scaling_group_provider.as_mut().unwrap();
+    group.managed_termination_protection = Some(ManagedTerminationProtection::ENABLED);
+    let made = world.call::<op::CreateCapacityProvider>(request).await;
+    made.unwrap();
+    put(&world, &["web"]).await.unwrap();
+    let definition = ec2_definition(&world, "web", 0).await;
+    let arn = instance(&world, "node-1", Some("web")).await;
+    let agent = Agent::connect(&world, "node-1", &arn).await;
+    let id = arn.rsplit('/').next().unwrap();
+    let key = format!("123456789012/us-east-1/default/{id}");
+    let moment = std::time::Duration::from_secs(1);
+    let published = async || {
+        world.clock.sleep(moment).await;
+        let fact = world
+            .store
+            .read(|head| head.get::<kit::facts::InstanceProtection>(&key));
+        let fact = fact.head().unwrap();
+        (fact.is_protected_from_scale_in, fact.is_empty)
+    };
+    assert_eq!(published().await, (false, true));
+    let ran = world.call::<op::RunTask>(run(&definition, "web", 1)).await;
+    let task = ran.unwrap().tasks.unwrap().remove(0).task_arn.unwrap();
+    assert_eq!(published().await, (true, false));
+
+    let release = async |cancel| world.ecs.release_instance(&key, cancel).await.unwrap();
+    let (is_draining, fact) = release(false).await.unwrap();
+    assert!(is_draining && !fact.is_empty && !fact.is_protected_from_scale_in);
+    assert!(fact.draining_since.is_some());
+    let shown = world
+        .call::<op::DescribeContainerInstances>(DescribeContainerInstancesRequest {
+            container_instances: Some(vec![arn.clone()]),
+            ..DescribeContainerInstancesRequest::default()
+        })
+        .await
+        .unwrap();
+    let status = shown.container_instances.unwrap().remove(0).status;
+    assert_eq!(status.as_deref(), Some("DRAINING"));
+    // It is empty when the task is over, and not before.
+    agent
+        .submit(&world, &task, "STOPPED", vec![])
+        .await
+        .unwrap();
+    assert_eq!(published().await, (false, true));
+    let (_, fact) = release(false).await.unwrap();
+    assert!(fact.is_empty && fact.draining_since.is_none());
+    // A machine that is gone leaves nothing behind.
+    let gone = DeregisterContainerInstanceRequest {
+        container_instance: Some(arn),
+        ..DeregisterContainerInstanceRequest::default()
+    };
+    world
+        .call::<op::DeregisterContainerInstance>(gone)
+        .await
+        .unwrap();
+    world.clock.sleep(moment).await;
+    let left = world.store.read(|head| {
+        let terminations = head.scan::<kit::facts::InstanceTermination>("").count();
+        terminations + head.scan::<kit::facts::InstanceProtection>("").count()
+    });
+    assert_eq!(left.head(), 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Services: the operations, and the scheduler with an agent that does what it is told.
 
+mod alarms;
 mod daemons;
 mod deployments;
 mod image_pins;

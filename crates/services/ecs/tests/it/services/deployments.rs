@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use api_ecs::{operations as op, types::*};
-use service_ecs::records::{
-    AlarmStateRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Wait,
-};
+use service_ecs::records::{ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Wait};
 use state::Record;
 
 use super::{
@@ -436,78 +434,6 @@ async fn a_newer_deployment_ends_the_one_before_it() {
     let last = newest(&cluster.world, "web").await;
     assert_eq!(status(&last), "SUCCESSFUL");
     assert_eq!(last.source_service_revisions.unwrap().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deployment_bakes_before_it_is_done_and_an_alarm_ends_it() {
-    let configuration = DeploymentConfiguration {
-        bake_time_in_minutes: Some(5),
-        alarms: Some(DeploymentAlarms {
-            alarm_names: Some(vec!["errors".into()]),
-            enable: Some(true),
-            rollback: Some(true),
-        }),
-        ..DeploymentConfiguration::default()
-    };
-    let mut cluster = Cluster::new().await;
-    let request = CreateServiceRequest {
-        deployment_configuration: Some(configuration),
-        ..cluster.request("web", 1)
-    };
-    let unknown = cluster
-        .world
-        .call::<op::CreateService>(request.clone())
-        .await;
-    assert_eq!(
-        refused(unknown).1,
-        "The following CloudWatch alarms do not exist: errors."
-    );
-    alarm(&cluster.world, false).await;
-    create(&cluster.world, request).await;
-    cluster.settle().await;
-    let baking = newest(&cluster.world, "web").await;
-    assert_eq!(status(&baking), "IN_PROGRESS");
-    assert_eq!(
-        baking.alarms.unwrap().status.unwrap().as_str(),
-        "MONITORING"
-    );
-    cluster.pass(Duration::from_secs(301)).await;
-    assert_eq!(status(&newest(&cluster.world, "web").await), "SUCCESSFUL");
-
-    cluster.definition = cluster.world.fargate_definition("web").await;
-    let arn = deploy(&cluster, "web").await;
-    cluster.pass(Duration::from_secs(60)).await;
-    assert_eq!(
-        status(&described(&cluster.world, arn.clone()).await),
-        "IN_PROGRESS"
-    );
-    alarm(&cluster.world, true).await;
-    cluster.pass(Duration::from_secs(10)).await;
-    let failed = described(&cluster.world, arn).await;
-    assert_eq!(status(&failed), "ROLLBACK_SUCCESSFUL");
-    assert_eq!(
-        failed.status_reason.as_deref(),
-        Some("Service deployment rolled back because of one or more active alarms.")
-    );
-    let alarms = failed.alarms.unwrap();
-    assert_eq!(alarms.triggered_alarm_names, Some(vec!["errors".into()]));
-    let service = describe(&cluster.world, "web").await;
-    assert!(service.task_definition.unwrap().ends_with("web:1"));
-}
-
-/// As whoever owns alarms would publish it.
-async fn alarm(world: &World, in_alarm: bool) {
-    let done = world.store.transact(|tx| {
-        tx.put(AlarmStateRecord {
-            account: ACCOUNT.into(),
-            region: REGION.into(),
-            name: "errors".into(),
-            in_alarm,
-            updated_at: world.clock.now(),
-        });
-        Ok::<_, state::StateError>(())
-    });
-    done.unwrap().durable().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
