@@ -165,15 +165,30 @@ fn time(seconds: f64) -> String {
 mod tests {
     use super::*;
 
-    const EXAMPLE: &str = include_str!("../../../../../docs/examples/zone-loss.yaml");
-    const STORY: &str = include_str!("../../../../../docs/examples/zone-loss.txt");
+    const ZONE_LOSS: [&str; 2] = [
+        include_str!("../../../../../docs/examples/zone-loss.yaml"),
+        include_str!("../../../../../docs/examples/zone-loss.txt"),
+    ];
+    const CAPACITY: [&str; 2] = [
+        include_str!("../../../../../docs/examples/capacity.yaml"),
+        include_str!("../../../../../docs/examples/capacity.txt"),
+    ];
 
     /// `gantry simulate docs/examples/zone-loss.yaml > docs/examples/zone-loss.txt` writes it anew.
     #[test]
-    fn the_example_of_the_documentation_tells_its_story() {
-        let scenario = Scenario::parse(EXAMPLE).expect("it is a scenario");
+    fn a_lost_zone_tells_its_story() {
+        plays(ZONE_LOSS);
+    }
+
+    #[test]
+    fn capacity_that_comes_and_goes_tells_its_story() {
+        plays(CAPACITY);
+    }
+
+    fn plays([example, story]: [&str; 2]) {
+        let scenario = Scenario::parse(example).expect("it is a scenario");
         let first = shown(&scenario::play(&scenario).expect("it can be played"));
-        assert_eq!(first, STORY);
+        assert_eq!(first, story);
         let again = shown(&scenario::play(&scenario).expect("it can be played"));
         assert_eq!(first, again, "the same file gives the same story");
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use ecs_rules::capacity_strategy::is_fargate;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde_saphyr::{Location, Spanned};
@@ -12,6 +13,7 @@ use serde_saphyr::{Location, Spanned};
 const FILE_BYTES_MOST: usize = 1 << 20;
 const NODES_MOST: usize = 1000;
 const SERVICES_MOST: usize = 100;
+const PROVIDERS_MOST: usize = 20;
 /// Tasks that are desired at one time, of all services.
 const TASKS_MOST: i64 = 5000;
 const EVENTS_MOST: usize = 1000;
@@ -49,10 +51,23 @@ pub struct Scenario {
     /// When the play ends; without it, when all is steady after the last event, at most an hour later.
     #[serde(default, deserialize_with = "some_time")]
     pub until: Option<Duration>,
+    /// Of Auto Scaling groups; FARGATE and FARGATE_SPOT are there without being told.
+    #[serde(default)]
+    pub capacity_providers: Vec<Spanned<CapacityProvider>>,
     pub nodes: Vec<Spanned<Nodes>>,
     pub services: Vec<Spanned<Service>>,
     #[serde(default)]
     pub events: Vec<Spanned<Event>>,
+}
+
+/// An Auto Scaling group's; nodes say that they are its instances.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CapacityProvider {
+    pub name: String,
+    /// Tasks without room wait in PROVISIONING for nodes that come.
+    #[serde(default)]
+    pub managed_scaling: bool,
 }
 
 /// Nodes of one kind.
@@ -71,6 +86,8 @@ pub struct Nodes {
     pub memory: i32,
     #[serde(default = "ec2")]
     pub launch_type: LaunchType,
+    /// Of which they are instances.
+    pub capacity_provider: Option<String>,
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
 }
@@ -86,9 +103,15 @@ pub enum LaunchType {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Service {
     pub name: String,
-    pub desired_count: i32,
+    /// Of REPLICA only: a DAEMON has a task on each node.
+    pub desired_count: Option<i32>,
+    #[serde(default)]
+    pub scheduling_strategy: SchedulingStrategy,
     #[serde(default = "ec2")]
     pub launch_type: LaunchType,
+    /// Instead of a launch type.
+    #[serde(default)]
+    pub capacity_provider_strategy: Vec<StrategyItem>,
     #[serde(default = "quarter_cpu")]
     pub cpu: i32,
     #[serde(default = "half_gib")]
@@ -107,6 +130,22 @@ pub struct Service {
     pub placement_constraints: Vec<PlacementConstraint>,
     #[serde(default)]
     pub tasks: Tasks,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SchedulingStrategy {
+    #[default]
+    Replica,
+    Daemon,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StrategyItem {
+    pub capacity_provider: String,
+    pub weight: Option<i32>,
+    pub base: Option<i32>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -167,6 +206,8 @@ pub struct Event {
     /// A container instance.
     pub drain: Option<Spanned<String>>,
     pub activate: Option<Spanned<String>>,
+    /// Fargate capacity: its FARGATE_SPOT tasks have to go.
+    pub interrupt_spot: Option<Spanned<String>>,
 }
 
 /// A new revision of the task definition; what is not said stays.
@@ -221,6 +262,21 @@ impl Scenario {
         if let Some(first) = self.nodes.first() {
             bound(self.nodes.len(), NODES_MOST, "nodes", &first.referenced)?;
         }
+        for provider in &self.capacity_providers {
+            let (name, place) = (&provider.value.name, &provider.referenced);
+            if is_fargate(name) || !known.providers.insert(name.clone()) {
+                return wrong(
+                    place,
+                    format!("there is a capacity provider {name} already"),
+                );
+            }
+            bound(
+                known.providers.len(),
+                PROVIDERS_MOST,
+                "capacity providers",
+                place,
+            )?;
+        }
         for nodes in &self.nodes {
             known.add_nodes(nodes)?;
         }
@@ -255,6 +311,20 @@ impl Scenario {
     }
 }
 
+impl Service {
+    pub fn is_daemon(&self) -> bool {
+        self.scheduling_strategy == SchedulingStrategy::Daemon
+    }
+
+    /// Whether its tasks run on Gantry's own capacity.
+    pub fn is_on_fargate(&self) -> bool {
+        match self.capacity_provider_strategy.first() {
+            Some(item) => is_fargate(&item.capacity_provider),
+            None => self.launch_type == LaunchType::Fargate,
+        }
+    }
+}
+
 impl Nodes {
     pub fn names(&self) -> Vec<String> {
         match self.count {
@@ -271,7 +341,9 @@ impl Nodes {
 struct Known {
     /// With the zone of each, and whether it is a container instance.
     nodes: BTreeMap<String, (String, bool)>,
-    services: BTreeMap<String, i64>,
+    /// With the desired count, if it has one.
+    services: BTreeMap<String, Option<i64>>,
+    providers: BTreeSet<String>,
 }
 
 impl Known {
@@ -282,6 +354,14 @@ impl Known {
         }
         if own.cpu < 1 || own.memory < 1 {
             return wrong(place, "cpu and memory must be more than 0");
+        }
+        if let Some(provider) = &own.capacity_provider {
+            if !self.providers.contains(provider) {
+                return wrong(place, format!("there is no capacity provider {provider}"));
+            }
+            if own.launch_type == LaunchType::Fargate {
+                return wrong(place, "Fargate capacity is of no Auto Scaling group");
+            }
         }
         for name in own.names() {
             let is_instance = own.launch_type == LaunchType::Ec2;
@@ -295,13 +375,23 @@ impl Known {
 
     fn add_service(&mut self, service: &Spanned<Service>) -> Result<(), ScenarioError> {
         let (own, place) = (&service.value, &service.referenced);
-        if own.launch_type == LaunchType::Fargate && own.host_port.is_some() {
+        for item in &own.capacity_provider_strategy {
+            let name = &item.capacity_provider;
+            if !is_fargate(name) && !self.providers.contains(name) {
+                return wrong(place, format!("there is no capacity provider {name}"));
+            }
+        }
+        if own.is_on_fargate() && own.host_port.is_some() {
             return wrong(
                 place,
                 "a task on Fargate has an address of its own: hostPort is for EC2",
             );
         }
-        let desired = i64::from(own.desired_count);
+        if own.is_daemon() == own.desired_count.is_some() {
+            let reason = "desiredCount is for a service that is no DAEMON, which needs it";
+            return wrong(place, reason);
+        }
+        let desired = own.desired_count.map(i64::from);
         if self.services.insert(own.name.clone(), desired).is_some() {
             return wrong(place, format!("there are two services {}", own.name));
         }
@@ -309,8 +399,8 @@ impl Known {
     }
 
     fn check_tasks(&self, place: &Location) -> Result<(), ScenarioError> {
-        let tasks: i64 = self.services.values().sum();
-        if tasks > TASKS_MOST || self.services.values().any(|count| *count < 0) {
+        let tasks: i64 = self.services.values().flatten().sum();
+        if tasks > TASKS_MOST || self.services.values().flatten().any(|count| *count < 0) {
             let reason = format!("desired are at most {TASKS_MOST} tasks in all, and none below 0");
             return wrong(place, reason);
         }
@@ -329,11 +419,12 @@ impl Known {
             own.add_nodes.is_some(),
             own.drain.is_some(),
             own.activate.is_some(),
+            own.interrupt_spot.is_some(),
         ];
         if said.iter().filter(|is_said| **is_said).count() != 1 {
             return wrong(
                 &event.referenced,
-                "an event is one of deploy, scale, loseZone, restoreZone, loseNode, restoreNode, addNodes, drain, activate",
+                "an event is one of deploy, scale, loseZone, restoreZone, loseNode, restoreNode, addNodes, drain, activate, interruptSpot",
             );
         }
         let services = own.deploy.iter().map(|deploy| &deploy.service);
@@ -344,8 +435,12 @@ impl Known {
             }
         }
         if let Some(scale) = &own.scale {
-            let desired = i64::from(scale.desired_count);
-            self.services.insert(scale.service.value.clone(), desired);
+            let (name, place) = (&scale.service.value, &scale.service.referenced);
+            if self.services.get(name) == Some(&None) {
+                return wrong(place, format!("{name} is a DAEMON, which the nodes scale"));
+            }
+            let desired = Some(i64::from(scale.desired_count));
+            self.services.insert(name.clone(), desired);
             self.check_tasks(&scale.service.referenced)?;
         }
         let zones: BTreeSet<&str> = self.nodes.values().map(|(zone, _)| zone.as_str()).collect();
@@ -359,6 +454,7 @@ impl Known {
         }
         let of_instances = own.drain.iter().chain(&own.activate);
         let named = own.lose_node.iter().chain(&own.restore_node);
+        let named = named.chain(&own.interrupt_spot);
         for node in named.chain(of_instances.clone()) {
             if !self.nodes.contains_key(&node.value) {
                 return wrong(&node.referenced, format!("there is no node {}", node.value));
@@ -369,6 +465,12 @@ impl Known {
                 let reason = format!("{} is Fargate capacity, which does not drain", node.value);
                 return wrong(&node.referenced, reason);
             }
+        }
+        if let Some(node) = &own.interrupt_spot
+            && self.nodes[&node.value].1
+        {
+            let reason = format!("{} is no Fargate capacity", node.value);
+            return wrong(&node.referenced, reason);
         }
         match &own.add_nodes {
             Some(nodes) => self.add_nodes(nodes),
@@ -559,6 +661,21 @@ mod tests {
                 "events:\n  - at: 1m\n    scale: {service: web, desiredCount: 9000}\n",
                 6,
                 "at most 5000",
+            ),
+            (
+                "events:\n  - {at: 2m, interruptSpot: a}\n",
+                5,
+                "no Fargate capacity",
+            ),
+            (
+                "  - {name: log, schedulingStrategy: DAEMON, desiredCount: 1}\n",
+                4,
+                "no DAEMON",
+            ),
+            (
+                "  - {name: x, desiredCount: 1, capacityProviderStrategy: [{capacityProvider: y}]}\n",
+                4,
+                "no capacity provider y",
             ),
             ("seed: many\n", 4, "seed"),
             ("until: soon\n", 4, "a time such as"),

@@ -63,6 +63,10 @@ async fn act(scenario: &Scenario, world: &std::sync::Arc<World>) -> Result<Repor
         stage.add_nodes(&nodes.value);
     }
     join(&stage).await?;
+    let providers = scenario.capacity_providers.iter();
+    stage
+        .add_providers(providers.map(|provider| &provider.value))
+        .await?;
     let mut watch = Watch::new(world);
     watch.look();
     let zero = world.clock.now();
@@ -103,7 +107,10 @@ async fn join(stage: &Stage) -> Result<(), ScenarioError> {
 fn beginning(scenario: &Scenario) -> String {
     let services = scenario.services.iter();
     let services: Vec<String> = services
-        .map(|service| format!("{} ({})", service.value.name, service.value.desired_count))
+        .map(|service| match service.value.desired_count {
+            Some(count) => format!("{} ({count})", service.value.name),
+            None => format!("{} (DAEMON)", service.value.name),
+        })
         .collect();
     format!("create {}", services.join(", "))
 }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api_ecs::{operations as op, types::*};
+use ecs_rules::{capacity_strategy::FARGATE_SPOT, node::CAPACITY_PROVIDER_ATTRIBUTE};
+use service_ecs::records::ContainerInstanceRecord;
+use state::Record;
 use wire::{Handle, Operation};
 
 use super::file::{
-    CircuitBreaker, Deploy, Event, LaunchType as Launch, Nodes, Scale, ScenarioError, Service,
-    Tasks,
+    CapacityProvider, CircuitBreaker, Deploy, Event, LaunchType as Launch, Nodes, Scale,
+    ScenarioError, Service, Tasks,
 };
 use crate::{
     network::CallError,
@@ -46,7 +49,9 @@ impl Stage {
     pub fn add_nodes(&mut self, nodes: &Nodes) {
         let zone = ("ecs.availability-zone".to_owned(), nodes.zone.clone());
         let own = nodes.attributes.clone().into_iter();
-        let attributes: Vec<(String, String)> = own.chain([zone]).collect();
+        let provider = nodes.capacity_provider.iter().cloned();
+        let provider = provider.map(|name| (CAPACITY_PROVIDER_ATTRIBUTE.to_owned(), name));
+        let attributes: Vec<(String, String)> = own.chain([zone]).chain(provider).collect();
         for name in nodes.names() {
             let offer = Offer {
                 is_serverless: nodes.launch_type == Launch::Fargate,
@@ -68,6 +73,45 @@ impl Stage {
         nodes.all(|node| node.machine.held().is_connected)
     }
 
+    /// The providers of the file, and Fargate's, for the cluster.
+    pub async fn add_providers(
+        &self,
+        providers: impl Iterator<Item = &CapacityProvider>,
+    ) -> Result<(), ScenarioError> {
+        let mut names = vec!["FARGATE".to_owned(), FARGATE_SPOT.to_owned()];
+        for provider in providers {
+            let scaling = match provider.managed_scaling {
+                true => ManagedScalingStatus::ENABLED,
+                false => ManagedScalingStatus::DISABLED,
+            };
+            let request = CreateCapacityProviderRequest {
+                name: Some(provider.name.clone()),
+                auto_scaling_group_provider: Some(AutoScalingGroupProvider {
+                    auto_scaling_group_arn: Some(provider.name.clone()),
+                    managed_scaling: Some(ManagedScaling {
+                        status: Some(scaling),
+                        ..ManagedScaling::default()
+                    }),
+                    ..AutoScalingGroupProvider::default()
+                }),
+                ..CreateCapacityProviderRequest::default()
+            };
+            let what = format!("capacity provider {}", provider.name);
+            self.call::<op::CreateCapacityProvider>(&what, request)
+                .await?;
+            names.push(provider.name.clone());
+        }
+        let request = PutClusterCapacityProvidersRequest {
+            cluster: Some("default".into()),
+            capacity_providers: Some(names),
+            default_capacity_provider_strategy: Some(vec![]),
+        };
+        let what = "the capacity providers of the cluster";
+        self.call::<op::PutClusterCapacityProviders>(what, request)
+            .await?;
+        Ok(())
+    }
+
     pub async fn create(&mut self, service: &Service) -> Result<(), ScenarioError> {
         self.register(service).await?;
         let strategies = service
@@ -82,13 +126,21 @@ impl Stage {
             r#type: Some(own.r#type.as_str().into()),
             expression: own.expression.clone(),
         });
-        let is_fargate = service.launch_type == Launch::Fargate;
+        let providers = service.capacity_provider_strategy.iter();
+        let providers = providers.map(|own| CapacityProviderStrategyItem {
+            capacity_provider: Some(own.capacity_provider.clone()),
+            weight: own.weight,
+            base: own.base,
+        });
+        let has_providers = !service.capacity_provider_strategy.is_empty();
         let request = CreateServiceRequest {
             service_name: Some(service.name.clone()),
             task_definition: Some(service.name.clone()),
-            desired_count: Some(service.desired_count),
-            launch_type: Some(launch_type(service)),
-            network_configuration: is_fargate.then(|| self.network()),
+            desired_count: service.desired_count,
+            scheduling_strategy: service.is_daemon().then_some(SchedulingStrategy::DAEMON),
+            launch_type: (!has_providers).then(|| launch_type(service)),
+            capacity_provider_strategy: has_providers.then(|| providers.collect()),
+            network_configuration: service.is_on_fargate().then(|| self.network()),
             deployment_configuration: Some(configuration(service)),
             placement_strategy: Some(strategies.collect()),
             placement_constraints: Some(constraints.collect()),
@@ -143,6 +195,13 @@ impl Stage {
             self.set_state(&node.value, ContainerInstanceStatus::ACTIVE)
                 .await;
             return Ok(format!("activate {}", node.value));
+        }
+        if let Some(node) = &event.interrupt_spot {
+            let tasks = self.interrupt_spot(&node.value).await?;
+            return Ok(format!(
+                "interrupt {} ({tasks} FARGATE_SPOT tasks)",
+                node.value
+            ));
         }
         Ok(String::new())
     }
@@ -213,6 +272,27 @@ impl Stage {
         if let Some(node) = self.nodes.get(name) {
             operator::set_state(&self.world, &node.machine, status).await;
         }
+    }
+
+    /// As `gantry node interrupt`; how many tasks have to go.
+    async fn interrupt_spot(&self, name: &str) -> Result<usize, ScenarioError> {
+        let Some(server) = self.world.server() else {
+            return Ok(0);
+        };
+        let found = server.store.read(|head| {
+            let mut nodes = head.scan::<ContainerInstanceRecord>("");
+            let node = nodes.find(|node| node.node_id == name);
+            node.map(|node| node.key())
+        });
+        let Some(key) = found.head() else {
+            return Ok(0);
+        };
+        let interrupted = server.ecs.interrupt_spot_tasks(&key).await;
+        let interrupted = interrupted.map_err(|error| ScenarioError::Refused {
+            what: format!("the interruption of {name}"),
+            reason: format!("{}: {}", error.code, error.message),
+        })?;
+        Ok(interrupted.len())
     }
 
     /// A new revision of the service's task definition; its number.
@@ -296,7 +376,7 @@ fn definition(service: &Service) -> RegisterTaskDefinitionRequest {
         family: Some(service.name.clone()),
         ..RegisterTaskDefinitionRequest::default()
     };
-    if service.launch_type == Launch::Fargate {
+    if service.is_on_fargate() {
         return RegisterTaskDefinitionRequest {
             requires_compatibilities: Some(vec![Compatibility::FARGATE]),
             network_mode: Some(NetworkMode::AWSVPC),
