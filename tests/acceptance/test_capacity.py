@@ -1,5 +1,6 @@
 """Whose capacity tasks run on: instances of a capacity provider, and Spot capacity that is taken back."""
 
+import json
 from pathlib import Path
 
 from world import wait_until
@@ -54,6 +55,38 @@ def test_tasks_wait_for_instances_of_their_provider(fresh_world):
     assert world.reservation("scaled") == 0, "an instance that nobody needs"
 
 
+def test_an_instance_that_leaves_drains(fresh_world):
+    world = fresh_world
+    ecs = world.client("ecs")
+    ecs.create_capacity_provider(
+        name="leaving", autoScalingGroupProvider={
+            "autoScalingGroupArn": "leaving-group", "managedScaling": {"status": "ENABLED"}, "managedTerminationProtection": "ENABLED"},
+    )
+    ecs.put_cluster_capacity_providers(cluster="default", capacityProviders=["leaving"], defaultCapacityProviderStrategy=[])
+    container = {"name": "main", "image": "demo:latest", "memory": 64, "stopTimeout": 2}
+    definition = ecs.register_task_definition(family="leaving", networkMode="awsvpc", containerDefinitions=[container])
+    for name in ("leaving-1", "leaving-2"):
+        world.start_agent(name, "ec2", "--cluster", "default", "--capacity-provider", "leaving")
+    wait_until(lambda: list(instances(ecs).values()).count("leaving") == 2, 30, "two instances")
+    world.create_service(
+        "leaving", definition["taskDefinition"]["taskDefinitionArn"], 1, launchType=None,
+        capacityProviderStrategy=[{"capacityProvider": "leaving", "weight": 1}],
+    )
+    world.wait_stable("leaving")
+    [task] = world.service_tasks("leaving")
+    nodes = {name: json.loads(world.gantry("why", f"node/{name}", "--output", "json").stdout) for name in ("leaving-1", "leaving-2")}
+    [used] = [name for name, told in nodes.items() if any(finding["code"] == "PROTECTED" for finding in told["findings"])]
+    assert nodes[used]["resourceArn"] == task["containerInstanceArn"]
+
+    told = world.gantry("node", "release", used, check=False)
+    assert told.returncode == 1 and "is DRAINING" in told.stdout
+    wait_until(lambda: world.gantry("node", "release", used, check=False).returncode == 0, 60, "the task to move")
+    [moved] = world.service_tasks("leaving")
+    assert moved["containerInstanceArn"] != task["containerInstanceArn"]
+    assert world.gantry("node", "release", "node-1", check=False).returncode == 1, "serverless capacity is no provider's"
+    world.delete_service("leaving")
+
+
 def test_spot_capacity_is_taken_back(world, ecs):
     ecs.put_cluster_capacity_providers(
         cluster="default", capacityProviders=["FARGATE", "FARGATE_SPOT"],
@@ -73,6 +106,16 @@ def test_spot_capacity_is_taken_back(world, ecs):
     task = world.wait_task(lost, "STOPPED")
     assert task["stopCode"] == "SpotInterruption"
     assert task["stoppedReason"] == "Your Spot Task was interrupted."
+
+    def warning():
+        events = json.loads(world.gantry("history", "events", "--output", "json").stdout)
+        return next((event["eventBridgeEvent"] for event in events if event["resourceArn"] == lost and event.get("eventBridgeEvent")), None)
+
+    warning = wait_until(warning, 20, "the warning")
+    assert (warning["source"], warning["detail-type"]) == ("aws.ecs", "ECS Task State Change")
+    assert warning["resources"] == [lost] and warning["detail"]["stopCode"] == "SpotInterruption"
+    assert warning["detail"]["desiredStatus"] == "STOPPED" and warning["detail"]["lastStatus"] != "STOPPED"
+    assert warning["detail"]["stoppingAt"].endswith("Z")
 
     def replaced():
         tasks = [task for task in world.service_tasks("spot") if task["lastStatus"] == "RUNNING"]

@@ -1,5 +1,7 @@
 """DAEMON services: one task on each container instance, on several hosts."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -125,6 +127,13 @@ def test_constraints_hold_for_what_runs(machines, world, ecs):
     blue = [{"name": "stack", "value": "blue", "targetId": first}]
     ecs.put_attributes(attributes=blue)
     wait_until(lambda: on_hosts(machines) == {"ec2-1": 1, "ec2-2": 0}, 30, "the task where it may be")
+    told = json.loads(world.gantry("why", "chosen", "--output", "json").stdout)["findings"]
+    codes = {finding["message"].split(":")[0]: finding["code"] for finding in told if finding["topic"] == "PLACEMENT"}
+    assert (codes["ec2-1"], codes["ec2-2"]) == ("ON_NODE", "NOT_SELECTED"), told
+    placed = ["--placement-constraints", "type=memberOf,expression=attribute:rack == ec2-2"]
+    plan = json.loads(world.gantry("plan", "update-service", "--service", "chosen", *placed, "--output", "json").stdout)
+    moves = [(action["kind"], action["nodeName"]) for action in plan["actions"] if action["kind"] != "EVENT"]
+    assert sorted(moves) == [("START", "ec2-2"), ("STOP", "ec2-1")]
     ecs.delete_attributes(attributes=blue)
     wait_until(lambda: on_hosts(machines) == {"ec2-1": 0, "ec2-2": 0}, 30, "its end")
     world.delete_service("chosen")

@@ -357,6 +357,33 @@ impl Operation for ReadBackup {
     const SERVICE: &'static ServiceSchema = &crate::SERVICE;
 }
 
+pub(crate) static RELEASE_NODE: OperationSchema = OperationSchema {
+    name: "ReleaseNode",
+    typed: true,
+    input: &schemas::RELEASE_NODE_REQUEST,
+    output: &schemas::RELEASE_NODE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
+        &schemas::ACCESS_DENIED_EXCEPTION,
+    ],
+    method: "POST",
+    uri: "/",
+    success_status: 200,
+    host_prefix: None,
+    result_wrapper: None,
+    deprecated: false,
+};
+
+pub struct ReleaseNode;
+
+impl Operation for ReleaseNode {
+    type Input = types::ReleaseNodeRequest;
+    type Output = types::ReleaseNodeResponse;
+    const SCHEMA: &'static OperationSchema = &RELEASE_NODE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static ROTATE_ROOT_KEY: OperationSchema = OperationSchema {
     name: "RotateRootKey",
     typed: true,

@@ -251,6 +251,11 @@ pub static EVENT: Schema = Schema {
             traits: &Traits::NONE,
         },
         Member {
+            name: "eventBridgeEvent",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
             name: "eventId",
             target: &prelude::STRING,
             traits: &Traits::NONE,
@@ -1213,8 +1218,23 @@ pub static PLAN_UPDATE_SERVICE_REQUEST: Schema = Schema {
     kind: Kind::Structure,
     members: &[
         Member {
+            name: "bakeTimeInMinutes",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "capacityProviderStrategy",
+            target: &PLANNED_CAPACITY_PROVIDER_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
             name: "cluster",
             target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "deploymentCircuitBreaker",
+            target: &PLANNED_CIRCUIT_BREAKER,
             traits: &Traits::NONE,
         },
         Member {
@@ -1238,12 +1258,27 @@ pub static PLAN_UPDATE_SERVICE_REQUEST: Schema = Schema {
             traits: &Traits::NONE,
         },
         Member {
+            name: "placementConstraints",
+            target: &PLANNED_PLACEMENT_CONSTRAINT_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "placementStrategy",
+            target: &PLANNED_PLACEMENT_STRATEGY_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
             name: "service",
             target: &prelude::STRING,
             traits: &Traits {
                 required: true,
                 ..Traits::NONE
             },
+        },
+        Member {
+            name: "strategy",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
         },
         Member {
             name: "taskDefinition",
@@ -1351,6 +1386,131 @@ pub static PLANNED_ACTION_LIST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static PLANNED_CAPACITY_PROVIDER: Schema = Schema {
+    name: "PlannedCapacityProvider",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "base",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "capacityProvider",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "weight",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_CAPACITY_PROVIDER_LIST: Schema = Schema {
+    name: "PlannedCapacityProviderList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &PLANNED_CAPACITY_PROVIDER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_CIRCUIT_BREAKER: Schema = Schema {
+    name: "PlannedCircuitBreaker",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "enable",
+            target: &prelude::BOOLEAN,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "rollback",
+            target: &prelude::BOOLEAN,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_PLACEMENT_CONSTRAINT: Schema = Schema {
+    name: "PlannedPlacementConstraint",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "expression",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "type",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_PLACEMENT_CONSTRAINT_LIST: Schema = Schema {
+    name: "PlannedPlacementConstraintList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &PLANNED_PLACEMENT_CONSTRAINT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_PLACEMENT_STRATEGY: Schema = Schema {
+    name: "PlannedPlacementStrategy",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "field",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "type",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PLANNED_PLACEMENT_STRATEGY_LIST: Schema = Schema {
+    name: "PlannedPlacementStrategyList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &PLANNED_PLACEMENT_STRATEGY,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static READ_BACKUP_REQUEST: Schema = Schema {
     name: "ReadBackupRequest",
     kind: Kind::Structure,
@@ -1383,6 +1543,60 @@ pub static READ_BACKUP_RESPONSE: Schema = Schema {
         target: &BACKUP_DATA,
         traits: &Traits::NONE,
     }],
+    traits: &Traits::NONE,
+};
+
+pub static RELEASE_NODE_REQUEST: Schema = Schema {
+    name: "ReleaseNodeRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cancel",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "node",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static RELEASE_NODE_RESPONSE: Schema = Schema {
+    name: "ReleaseNodeResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "capacityProvider",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "isDraining",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "isEmpty",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "isProtectedFromScaleIn",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nodeName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
     traits: &Traits::NONE,
 };
 

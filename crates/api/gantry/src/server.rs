@@ -36,6 +36,7 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         &operations::LIST_TASK_USAGE,
         &operations::PLAN_UPDATE_SERVICE,
         &operations::READ_BACKUP,
+        &operations::RELEASE_NODE,
         &operations::ROTATE_ROOT_KEY,
     ],
     validation: Validation {
@@ -64,6 +65,7 @@ where
         + Handle<operations::ListTaskUsage>
         + Handle<operations::PlanUpdateService>
         + Handle<operations::ReadBackup>
+        + Handle<operations::ReleaseNode>
         + Handle<operations::RotateRootKey>
         + 'static,
 {
@@ -91,6 +93,7 @@ where
             "ListTaskUsage" => wire::serve::<operations::ListTaskUsage, S>(&self.0, call),
             "PlanUpdateService" => wire::serve::<operations::PlanUpdateService, S>(&self.0, call),
             "ReadBackup" => wire::serve::<operations::ReadBackup, S>(&self.0, call),
+            "ReleaseNode" => wire::serve::<operations::ReleaseNode, S>(&self.0, call),
             "RotateRootKey" => wire::serve::<operations::RotateRootKey, S>(&self.0, call),
             _ => wire::refuse(call),
         }

@@ -70,6 +70,7 @@ wire::shape!(DescribeServerResponse, schemas::DESCRIBE_SERVER_RESPONSE, { 0 => a
 pub struct Event {
     pub at: Option<wire::Timestamp>,
     pub cluster: Option<String>,
+    pub event_bridge_event: Option<String>,
     pub event_id: Option<String>,
     pub message: Option<String>,
     pub resource_arn: Option<String>,
@@ -79,7 +80,7 @@ pub struct Event {
     pub status: Option<String>,
 }
 
-wire::shape!(Event, schemas::EVENT, { 0 => at, 1 => cluster, 2 => event_id, 3 => message, 4 => resource_arn, 5 => sequence, 6 => service, 7 => source, 8 => status });
+wire::shape!(Event, schemas::EVENT, { 0 => at, 1 => cluster, 2 => event_bridge_event, 3 => event_id, 4 => message, 5 => resource_arn, 6 => sequence, 7 => service, 8 => source, 9 => status });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ExplainRequest {
@@ -344,16 +345,22 @@ wire::shape!(PlacementNeeds, schemas::PLACEMENT_NEEDS, { 0 => attributes, 1 => c
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PlanUpdateServiceRequest {
+    pub bake_time_in_minutes: Option<i32>,
+    pub capacity_provider_strategy: Option<Vec<PlannedCapacityProvider>>,
     pub cluster: Option<String>,
+    pub deployment_circuit_breaker: Option<PlannedCircuitBreaker>,
     pub desired_count: Option<i32>,
     pub force_new_deployment: Option<bool>,
     pub maximum_percent: Option<i32>,
     pub minimum_healthy_percent: Option<i32>,
+    pub placement_constraints: Option<Vec<PlannedPlacementConstraint>>,
+    pub placement_strategy: Option<Vec<PlannedPlacementStrategy>>,
     pub service: Option<String>,
+    pub strategy: Option<String>,
     pub task_definition: Option<String>,
 }
 
-wire::shape!(PlanUpdateServiceRequest, schemas::PLAN_UPDATE_SERVICE_REQUEST, { 0 => cluster, 1 => desired_count, 2 => force_new_deployment, 3 => maximum_percent, 4 => minimum_healthy_percent, 5 => service, 6 => task_definition });
+wire::shape!(PlanUpdateServiceRequest, schemas::PLAN_UPDATE_SERVICE_REQUEST, { 0 => bake_time_in_minutes, 1 => capacity_provider_strategy, 2 => cluster, 3 => deployment_circuit_breaker, 4 => desired_count, 5 => force_new_deployment, 6 => maximum_percent, 7 => minimum_healthy_percent, 8 => placement_constraints, 9 => placement_strategy, 10 => service, 11 => strategy, 12 => task_definition });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PlanUpdateServiceResponse {
@@ -380,6 +387,39 @@ pub struct PlannedAction {
 wire::shape!(PlannedAction, schemas::PLANNED_ACTION, { 0 => after_seconds, 1 => kind, 2 => message, 3 => node_name, 4 => task_definition, 5 => task_id });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct PlannedCapacityProvider {
+    pub base: Option<i32>,
+    pub capacity_provider: Option<String>,
+    pub weight: Option<i32>,
+}
+
+wire::shape!(PlannedCapacityProvider, schemas::PLANNED_CAPACITY_PROVIDER, { 0 => base, 1 => capacity_provider, 2 => weight });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlannedCircuitBreaker {
+    pub enable: Option<bool>,
+    pub rollback: Option<bool>,
+}
+
+wire::shape!(PlannedCircuitBreaker, schemas::PLANNED_CIRCUIT_BREAKER, { 0 => enable, 1 => rollback });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlannedPlacementConstraint {
+    pub expression: Option<String>,
+    pub r#type: Option<String>,
+}
+
+wire::shape!(PlannedPlacementConstraint, schemas::PLANNED_PLACEMENT_CONSTRAINT, { 0 => expression, 1 => r#type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PlannedPlacementStrategy {
+    pub field: Option<String>,
+    pub r#type: Option<String>,
+}
+
+wire::shape!(PlannedPlacementStrategy, schemas::PLANNED_PLACEMENT_STRATEGY, { 0 => field, 1 => r#type });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ReadBackupRequest {
     pub backup_id: Option<String>,
     pub offset: Option<i64>,
@@ -393,6 +433,25 @@ pub struct ReadBackupResponse {
 }
 
 wire::shape!(ReadBackupResponse, schemas::READ_BACKUP_RESPONSE, { 0 => data });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReleaseNodeRequest {
+    pub cancel: Option<bool>,
+    pub node: Option<String>,
+}
+
+wire::shape!(ReleaseNodeRequest, schemas::RELEASE_NODE_REQUEST, { 0 => cancel, 1 => node });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReleaseNodeResponse {
+    pub capacity_provider: Option<String>,
+    pub is_draining: Option<bool>,
+    pub is_empty: Option<bool>,
+    pub is_protected_from_scale_in: Option<bool>,
+    pub node_name: Option<String>,
+}
+
+wire::shape!(ReleaseNodeResponse, schemas::RELEASE_NODE_RESPONSE, { 0 => capacity_provider, 1 => is_draining, 2 => is_empty, 3 => is_protected_from_scale_in, 4 => node_name });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct RotateRootKeyRequest {}

@@ -270,7 +270,7 @@ pub struct Simulate {
 pub enum Plan {
     /// What `aws ecs update-service` with these options would start and stop, by the real planner and placement
     #[command(
-        after_help = "Examples:\n  gantry plan update-service --service web --task-definition web:7\n  gantry plan update-service --service web --desired-count 20\n  gantry plan update-service --service web --force-new-deployment --maximum-percent 100 --minimum-healthy-percent 50\n\nIt ends with 1 if the service would not become steady."
+        after_help = "Examples:\n  gantry plan update-service --service web --task-definition web:7\n  gantry plan update-service --service web --desired-count 20\n  gantry plan update-service --service web --force-new-deployment --maximum-percent 100 --minimum-healthy-percent 50\n  gantry plan update-service --service web --placement-constraints type=memberOf,expression='attribute:rack == a'\n  gantry plan update-service --service web --capacity-provider-strategy capacityProvider=FARGATE,base=1 capacityProvider=FARGATE_SPOT,weight=1\n\nIt ends with 1 if the service would not become steady."
     )]
     UpdateService(PlanUpdate),
 }
@@ -291,6 +291,23 @@ pub struct PlanUpdate {
     pub minimum_healthy_percent: Option<i32>,
     #[arg(long, value_name = "PERCENT")]
     pub maximum_percent: Option<i32>,
+    /// Of the deployment: ROLLING, BLUE_GREEN, LINEAR or CANARY
+    #[arg(long)]
+    pub strategy: Option<String>,
+    #[arg(long, value_name = "MINUTES")]
+    pub bake_time_in_minutes: Option<i32>,
+    /// The deployment circuit breaker, as the AWS CLI writes it
+    #[arg(long, value_name = "enable=BOOL,rollback=BOOL")]
+    pub deployment_circuit_breaker: Option<String>,
+    /// Constraints instead of those of now, as the AWS CLI writes them; none at all with an empty one
+    #[arg(long, num_args = 1.., value_name = "type=TYPE[,expression=EXPRESSION]")]
+    pub placement_constraints: Option<Vec<String>>,
+    /// Strategies instead of those of now; none at all with an empty one
+    #[arg(long, num_args = 1.., value_name = "type=TYPE[,field=FIELD]")]
+    pub placement_strategy: Option<Vec<String>>,
+    /// Capacity providers instead of those of now, or of the launch type
+    #[arg(long, num_args = 1.., value_name = "capacityProvider=NAME[,weight=N][,base=N]")]
+    pub capacity_provider_strategy: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -476,6 +493,20 @@ pub enum Node {
     /// Takes the capacity of its FARGATE_SPOT tasks back: they get SIGTERM and their stop timeout, services start others
     #[command(after_help = "Examples:\n  gantry node interrupt node-1")]
     Interrupt(Interrupt),
+    /// Says that the machine of a capacity provider's instance is about to end: managed draining moves its tasks away
+    #[command(
+        after_help = "Examples:\n  gantry node release node-3 && ssh node-3 poweroff\n  gantry node release node-3 --cancel\n\nIt ends with 1 while tasks run there that are no daemon's: ask again."
+    )]
+    Release(Release),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Release {
+    /// The node, by name, by the beginning of its id, or by ARN
+    pub node: String,
+    /// It stays after all; one that drains is taken back by update-container-instances-state
+    #[arg(long)]
+    pub cancel: bool,
 }
 
 #[derive(Debug, Clone, Args)]

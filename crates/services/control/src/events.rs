@@ -7,10 +7,11 @@
 use std::collections::HashSet;
 
 use clock::UnixMillis;
+use ecs_rules::task_state::stop_code;
 use serde::{Deserialize, Serialize};
 use service_ecs::records::{
     Capacity, ContainerInstanceRecord, ContainerInstanceStatus, DeploymentRecord, HealthStatus,
-    RolloutState, ServiceEventRecord, ServiceRecord, ServiceStatus, TaskRecord,
+    RolloutState, ServiceEventRecord, ServiceRecord, ServiceStatus, TaskRecord, TaskStatus,
 };
 use state::{Change, Head, Record};
 
@@ -35,6 +36,9 @@ pub(crate) struct Event {
     /// The new status of what it is of; service events have none.
     pub status: Option<String>,
     pub message: String,
+    /// What ECS tells EventBridge of the same thing, JSON; so far of Spot interruptions.
+    #[serde(default)]
+    pub event_bridge: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +168,17 @@ fn of_task(head: &Head, task: &TaskRecord) -> Vec<Event> {
     let reason = task.stopped_reason.clone().unwrap_or_default();
     add("STOPPING", task.stopping_at, reason.clone());
     add("STOPPED", task.stopped_at, how_it_ended(task, reason));
+    if task.stop_code.as_deref() == Some(stop_code::SPOT_INTERRUPTION)
+        && task.last_status != TaskStatus::Stopped
+    {
+        let warning = events
+            .iter_mut()
+            .filter(|event| event.status.as_deref() == Some("STOPPING"));
+        for event in warning {
+            let told = service_ecs::events::task_state_change(task, &event.id, event.at);
+            event.event_bridge = Some(told);
+        }
+    }
     events
 }
 
@@ -214,6 +229,7 @@ fn task_event(task: &TaskRecord, status: &str, at: UnixMillis, message: String) 
         resource: task.arn(),
         status: Some(status.to_owned()),
         message,
+        event_bridge: None,
     }
 }
 
@@ -244,6 +260,7 @@ fn of_service_event(event: &ServiceEventRecord) -> Event {
         resource: scope.service(&event.cluster, &event.service),
         status: None,
         message: event.message.clone(),
+        event_bridge: None,
     }
 }
 
@@ -281,6 +298,7 @@ fn service_event(service: &ServiceRecord, status: &str, at: UnixMillis, message:
         resource: service.arn(),
         status: Some(status.to_owned()),
         message,
+        event_bridge: None,
     }
 }
 
@@ -364,6 +382,7 @@ fn node_event(
         resource: node.arn(),
         status: Some(status.to_owned()),
         message,
+        event_bridge: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod client_token;
 mod counts;
 mod daemons;
 mod deployments;
+pub mod events;
 mod explain;
 mod image_pins;
 mod launch;

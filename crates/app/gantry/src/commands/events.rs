@@ -131,6 +131,8 @@ pub fn print(format: Output, event: &Event) -> anyhow::Result<()> {
 }
 
 pub fn as_json(event: &Event) -> serde_json::Value {
+    let told = event.event_bridge_event.as_deref();
+    let told = told.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     json!({
         "sequence": event.sequence,
         "at": event.at.map(Timestamp::as_seconds_f64),
@@ -141,6 +143,7 @@ pub fn as_json(event: &Event) -> serde_json::Value {
         "status": event.status,
         "message": event.message,
         "eventId": event.event_id,
+        "eventBridgeEvent": told,
     })
 }
 

@@ -2,17 +2,51 @@
 
 use std::process::ExitCode;
 
-use api_gantry::{operations::InterruptNode, types::InterruptNodeRequest};
+use api_gantry::{
+    operations::{InterruptNode, ReleaseNode},
+    types::{InterruptNodeRequest, ReleaseNodeRequest},
+};
 
 use crate::{
-    arguments::{Global, Interrupt, Node},
+    arguments::{Global, Interrupt, Node, Release},
     connect,
 };
 
 pub async fn run(global: &Global, node: Node) -> anyhow::Result<ExitCode> {
     match node {
         Node::Interrupt(interrupt) => self::interrupt(global, interrupt).await,
+        Node::Release(release) => self::release(global, release).await,
     }
+}
+
+/// Ends with 1 while the machine should not end yet.
+async fn release(global: &Global, release: Release) -> anyhow::Result<ExitCode> {
+    let client = connect::client(global)?;
+    let answer = client
+        .call::<ReleaseNode>(ReleaseNodeRequest {
+            node: Some(release.node),
+            cancel: release.cancel.then_some(true),
+        })
+        .await?;
+    let name = answer.node_name.unwrap_or_default();
+    let is_draining = answer.is_draining == Some(true);
+    if release.cancel {
+        let status = if is_draining { "DRAINING" } else { "ACTIVE" };
+        println!("{name} stays; it is {status}.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if answer.is_empty == Some(true) {
+        println!("{name} is empty: its machine may end.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let provider = answer.capacity_provider.unwrap_or_default();
+    match is_draining {
+        true => println!("{name} is DRAINING: tasks still run there."),
+        false => println!(
+            "Tasks run on {name}, and they stay: managed draining of capacity provider {provider} is DISABLED."
+        ),
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// Prints the ids of the tasks that have to go.

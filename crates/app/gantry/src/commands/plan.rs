@@ -1,12 +1,14 @@
 //! `gantry plan update-service`: what a change would lead to, by the real planner and placement, without making it.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode, str::FromStr};
 
+use anyhow::{anyhow, bail};
 use api_gantry::{
     operations::PlanUpdateService,
     types::{
         PlanOutcome, PlanUpdateServiceRequest, PlanUpdateServiceResponse, PlannedAction,
-        PlannedActionKind,
+        PlannedActionKind, PlannedCapacityProvider, PlannedCircuitBreaker,
+        PlannedPlacementConstraint, PlannedPlacementStrategy,
     },
 };
 
@@ -19,7 +21,7 @@ use crate::{
 pub async fn run(global: &Global, plan: Plan) -> anyhow::Result<ExitCode> {
     let Plan::UpdateService(update) = plan;
     let client = connect::client(global)?;
-    let answer = client.call::<PlanUpdateService>(request(update)).await?;
+    let answer = client.call::<PlanUpdateService>(request(update)?).await?;
     match global.output {
         Output::Json => output::json(&output::as_json(&answer)?),
         Output::Table => print!("{}", text(&answer)),
@@ -30,8 +32,9 @@ pub async fn run(global: &Global, plan: Plan) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn request(update: PlanUpdate) -> PlanUpdateServiceRequest {
-    PlanUpdateServiceRequest {
+fn request(update: PlanUpdate) -> anyhow::Result<PlanUpdateServiceRequest> {
+    let breaker = update.deployment_circuit_breaker.as_deref();
+    Ok(PlanUpdateServiceRequest {
         cluster: Some(update.cluster),
         service: Some(update.service),
         task_definition: update.task_definition,
@@ -39,6 +42,97 @@ fn request(update: PlanUpdate) -> PlanUpdateServiceRequest {
         force_new_deployment: update.force_new_deployment.then_some(true),
         minimum_healthy_percent: update.minimum_healthy_percent,
         maximum_percent: update.maximum_percent,
+        strategy: update.strategy,
+        bake_time_in_minutes: update.bake_time_in_minutes,
+        deployment_circuit_breaker: breaker
+            .map(|text| {
+                let mut members = Members::read(text, &["enable", "rollback"])?;
+                anyhow::Ok(PlannedCircuitBreaker {
+                    enable: Some(members.parse("enable")?.unwrap_or_default()),
+                    rollback: Some(members.parse("rollback")?.unwrap_or_default()),
+                })
+            })
+            .transpose()?,
+        placement_constraints: list(update.placement_constraints, |text| {
+            let mut members = Members::read(text, &["type", "expression"])?;
+            Ok(PlannedPlacementConstraint {
+                r#type: members.take("type"),
+                expression: members.take("expression"),
+            })
+        })?,
+        placement_strategy: list(update.placement_strategy, |text| {
+            let mut members = Members::read(text, &["type", "field"])?;
+            Ok(PlannedPlacementStrategy {
+                r#type: members.take("type"),
+                field: members.take("field"),
+            })
+        })?,
+        capacity_provider_strategy: list(update.capacity_provider_strategy, |text| {
+            let mut members = Members::read(text, &["capacityProvider", "weight", "base"])?;
+            Ok(PlannedCapacityProvider {
+                capacity_provider: members.take("capacityProvider"),
+                weight: members.parse("weight")?,
+                base: members.parse("base")?,
+            })
+        })?,
+    })
+}
+
+/// One empty item stands for an empty list, which is another thing than none.
+fn list<T>(
+    items: Option<Vec<String>>,
+    read: impl Fn(&str) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<Vec<T>>> {
+    let items = items.map(|items| items.into_iter().filter(|item| !item.is_empty()));
+    items
+        .map(|items| items.map(|item| read(&item)).collect())
+        .transpose()
+}
+
+/// `name=value,name=value`, as the AWS CLI takes structures. A value may have commas: only before a known name does
+/// another member begin.
+struct Members<'a> {
+    text: &'a str,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl<'a> Members<'a> {
+    fn read(text: &'a str, names: &[&'static str]) -> anyhow::Result<Self> {
+        let mut values = BTreeMap::<&'static str, String>::new();
+        let mut last = None;
+        for part in text.split(',') {
+            let known = names
+                .iter()
+                .find_map(|name| Some((*name, part.strip_prefix(*name)?.strip_prefix('=')?)));
+            match (known, last) {
+                (Some((name, value)), _) => {
+                    values.insert(name, value.to_owned());
+                    last = Some(name);
+                }
+                (None, Some(name)) => {
+                    let value = values.entry(name).or_default();
+                    value.push(',');
+                    value.push_str(part);
+                }
+                (None, None) => {
+                    bail!("`{text}` does not begin with one of {}=", names.join("=, "))
+                }
+            }
+        }
+        Ok(Self { text, values })
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        self.values.remove(name)
+    }
+
+    fn parse<T: FromStr>(&mut self, name: &str) -> anyhow::Result<Option<T>> {
+        let text = self.text;
+        let value = self.take(name);
+        value
+            .map(|value| value.parse())
+            .transpose()
+            .map_err(|_| anyhow!("`{text}`: {name} has a value that it cannot have"))
     }
 }
 
@@ -134,6 +228,21 @@ fn ending(plan: &PlanUpdateServiceResponse) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn structures_are_written_as_for_the_aws_cli() {
+        let names = ["type", "expression"];
+        let text = "type=memberOf,expression=attribute:rack in [a,b]";
+        let mut members = Members::read(text, &names).unwrap();
+        assert_eq!(members.take("type").as_deref(), Some("memberOf"));
+        let expression = members.take("expression");
+        assert_eq!(expression.as_deref(), Some("attribute:rack in [a,b]"));
+        assert!(Members::read("memberOf", &names).is_err());
+        let mut members = Members::read("weight=x", &["weight"]).unwrap();
+        assert!(members.parse::<i32>("weight").is_err());
+        let empty = list(Some(vec![String::new()]), |_| Ok(1));
+        assert_eq!(empty.unwrap(), Some(vec![]));
+    }
 
     fn action(kind: PlannedActionKind, after: f64) -> PlannedAction {
         PlannedAction {

@@ -1,6 +1,7 @@
 //! What a node runs, what it could still take, and why it takes nothing.
 
 use api_gantry::types::{ExplainResponse, ExplainedKind, FindingTopic};
+use kit::facts::InstanceProtection;
 use placement::Lack;
 use service_ecs::NodeUsage;
 use service_ecs::records::{
@@ -20,6 +21,9 @@ impl Explainer<'_> {
         let mut findings = Findings(vec![]);
         let name = events::name_of(self.head, node);
         standing(&mut findings, &name, node);
+        if let Some(published) = self.head.get::<InstanceProtection>(&node.key()) {
+            of_provider(&mut findings, &published);
+        }
         let mut tasks = self
             .head
             .index::<TaskRecord>("by_container_instance", &node.key());
@@ -142,6 +146,21 @@ fn standing(findings: &mut Findings, name: &str, node: &ContainerInstanceRecord)
     findings.add_at(FindingTopic::STATUS, code, message, at);
     if let Some(reason) = &node.status_reason {
         findings.add(FindingTopic::STATUS, "REASON", reason);
+    }
+}
+
+/// What whoever scales the group is told.
+fn of_provider(findings: &mut Findings, published: &InstanceProtection) {
+    let provider = &published.capacity_provider;
+    if published.is_protected_from_scale_in {
+        let message = format!(
+            "protected from scale in: tasks run there, and managed termination protection of capacity provider {provider} is on"
+        );
+        findings.add(FindingTopic::STATUS, "PROTECTED", message);
+    }
+    if let Some(since) = published.draining_since {
+        let message = "its machine is about to end, and waits for the tasks that run there";
+        findings.add_at(FindingTopic::WAITS_FOR, "TASKS", message, Some(since));
     }
 }
 

@@ -7,6 +7,8 @@ use service_ecs::records::{
 };
 use state::Record;
 
+mod daemon;
+
 use super::{Explainer, Findings, counted, placement::size, response, short, task::how_it_ended};
 
 impl Explainer<'_> {
@@ -38,8 +40,7 @@ impl Explainer<'_> {
         add_failures(&mut findings, failures);
         let is_daemon = service.scheduling_strategy == DAEMON;
         if is_daemon {
-            let message = "DAEMON: one task on each ACTIVE container instance that has the attributes and that the constraints select";
-            findings.add(FindingTopic::PLACEMENT, "DAEMON", message);
+            self.daemon(&mut findings, service, &tasks);
         }
         let next = (service.status == ServiceStatus::Active && !is_daemon)
             .then(|| self.control.ecs.wanted_next(self.head, service))

@@ -9,10 +9,7 @@ use service_ecs::records::Capacity;
 use state::Record;
 use wire::{Access, Caller, Error, Handle};
 
-use crate::{
-    Control, events,
-    explain::{Found, Reference},
-};
+use crate::{Control, events};
 
 impl Handle<InterruptNode> for Control {
     fn access(&self, caller: &Caller, _input: &InterruptNodeRequest) -> Access {
@@ -24,18 +21,7 @@ impl Handle<InterruptNode> for Control {
         caller: &Caller,
         input: InterruptNodeRequest,
     ) -> Result<InterruptNodeResponse, Error> {
-        let name = input.node.unwrap_or_default();
-        if name.is_empty() {
-            return Err(invalid_parameter_exception("node must name a node."));
-        }
-        let named = match name.contains([':', '/']) {
-            true => name.clone(),
-            false => format!("node/{name}"),
-        };
-        let reference = Reference::parse(caller, &named, None)?;
-        let Found::Node(node) = self.find(&reference).await? else {
-            return Err(invalid_parameter_exception(format!("{name} is no node.")));
-        };
+        let (name, node) = super::node_of(self, caller, input.node).await?;
         if node.capacity != Capacity::Serverless {
             return Err(invalid_parameter_exception(format!(
                 "{name} is a container instance: only serverless capacity runs FARGATE_SPOT tasks. UpdateContainerInstancesState drains it."

@@ -289,5 +289,6 @@ fn shown(number: u64, event: &Event) -> ShownEvent {
         resource_arn: Some(event.resource.clone()),
         status: event.status.clone(),
         message: Some(event.message.clone()),
+        event_bridge_event: event.event_bridge.clone(),
     }
 }

@@ -4,7 +4,9 @@ use api_gantry::types::{
     ExplainRequest, ExplainResponse, ExplainedKind, FindingTopic, PlanOutcome,
     PlanUpdateServiceRequest,
 };
-use service_ecs::records::{ContainerInstanceRecord, ContainerInstanceStatus, TaskRecord};
+use service_ecs::records::{
+    Attribute, Capacity, ContainerInstanceRecord, ContainerInstanceStatus, TaskRecord,
+};
 use state::StateError;
 
 use super::*;
@@ -245,6 +247,47 @@ async fn a_service_and_its_deployment_say_what_they_wait_for() {
             "{status:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_says_node_by_node_where_it_runs_and_why_not_elsewhere() {
+    let (world, _running) = two_nodes().await;
+    // As if they had joined as container instances, one of them with the attribute.
+    change_nodes(&world, |node| {
+        node.cluster = "default".into();
+        node.capacity = Capacity::ContainerInstance;
+        if node.memory_mib > 1000 {
+            node.own_attributes.push(Attribute {
+                name: "rack".into(),
+                value: Some("a".into()),
+            });
+        }
+    })
+    .await;
+    let request = CreateServiceRequest {
+        service_name: Some("log".into()),
+        task_definition: Some("web".into()),
+        scheduling_strategy: Some(SchedulingStrategy::DAEMON),
+        network_configuration: Some(network(&world).await),
+        placement_constraints: Some(vec![PlacementConstraint {
+            r#type: Some(PlacementConstraintType::MEMBER_OF),
+            expression: Some("attribute:rack == a".into()),
+        }]),
+        ..CreateServiceRequest::default()
+    };
+    world.ecs::<ecs::CreateService>(request).await;
+    world.clock.sleep(Duration::from_secs(1)).await;
+    let answer = explain(&world, "log").await;
+    let told = told(&answer, FindingTopic::PLACEMENT);
+    let on = |node: &str| {
+        let start = format!("{node}: ");
+        let line = told.iter().find(|line| line.starts_with(&start));
+        line.unwrap_or_else(|| panic!("{node} in {told:?}")).clone()
+    };
+    assert!(on("large").starts_with("large: task "), "{told:?}");
+    assert!(on("large").contains("of web:1 P"), "{told:?}");
+    assert!(on("small").starts_with("small: none: "), "{told:?}");
+    assert!(on("small").contains("rack"), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

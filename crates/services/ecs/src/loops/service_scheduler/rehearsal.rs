@@ -134,8 +134,9 @@ fn rehearse(ecs: &Ecs, tx: &mut Tx<'_>, key: &str) -> Result<Rehearsal, Ended> {
         let Some(known) = tx.get::<ServiceRecord>(key) else {
             break;
         };
-        rehearsal.desired_count = known.desired_count;
         let look = look::look(tx, &known, now);
+        // Of a DAEMON service the nodes say it.
+        rehearsal.desired_count = look.desired_count;
         if look.asks_for_work(&known, now) {
             let mut service = ServiceRecord::clone(&known);
             act::act(ecs, tx, &mut service, &look, now)?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use api_ecs::types::*;
 use service_ecs::rehearsal::{Outcome, Rehearsal, What};
 
-use super::{Cluster, counts, describe, messages, of, percents, update};
-use crate::world::refused;
+use super::{Cluster, counts, create, daemons::Fleet, describe, messages, of, percents, update};
+use crate::{run_task::ec2_definition, world::refused};
 
 async fn rehearse(cluster: &Cluster, request: UpdateServiceRequest) -> Rehearsal {
     let world = &cluster.world;
@@ -87,6 +87,71 @@ async fn what_has_no_room_is_said_to_wait() {
     let same = rehearse(&cluster, of("web")).await;
     assert_eq!(same.outcome, Outcome::Steady);
     assert_eq!(sums(&same), (BTreeMap::new(), BTreeMap::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_a_daemon_goes_from_node_to_node() {
+    let mut fleet = Fleet::new(3).await;
+    let definition = ec2_definition(&fleet.world, "log", 0).await;
+    let request = CreateServiceRequest {
+        service_name: Some("log".into()),
+        task_definition: Some(definition.clone()),
+        scheduling_strategy: Some(SchedulingStrategy::DAEMON),
+        ..CreateServiceRequest::default()
+    };
+    create(&fleet.world, request).await;
+    fleet.settle().await;
+    ec2_definition(&fleet.world, "log", 0).await;
+    let request = UpdateServiceRequest {
+        task_definition: Some(definition),
+        deployment_configuration: Some(percents(60, 100)),
+        ..of("log")
+    };
+    let world = &fleet.world;
+    let rehearsed = world.ecs.rehearse_update_service(&world.root, &request);
+    let rehearsal = rehearsed.await.unwrap();
+    assert_eq!(rehearsal.outcome, Outcome::Steady, "{rehearsal:?}");
+    assert_eq!(rehearsal.desired_count, 3);
+    assert_eq!((rehearsal.fewest_running, rehearsal.most_running), (2, 3));
+    assert_eq!(sums(&rehearsal), ([(2, 3)].into(), [(1, 3)].into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_placement_is_rehearsed_too() {
+    let mut fleet = Fleet::new(0).await;
+    for (node, rack) in [("node-1", "a"), ("node-2", "b")] {
+        fleet.join_with(node, Some(("rack", rack))).await;
+    }
+    let definition = ec2_definition(&fleet.world, "web", 0).await;
+    let request = CreateServiceRequest {
+        service_name: Some("web".into()),
+        task_definition: Some(definition),
+        desired_count: Some(2),
+        launch_type: Some(LaunchType::EC2),
+        ..CreateServiceRequest::default()
+    };
+    create(&fleet.world, request).await;
+    fleet.settle().await;
+    let only_b = UpdateServiceRequest {
+        placement_constraints: Some(vec![PlacementConstraint {
+            r#type: Some(PlacementConstraintType::MEMBER_OF),
+            expression: Some("attribute:rack == b".into()),
+        }]),
+        force_new_deployment: Some(true),
+        ..of("web")
+    };
+    let world = &fleet.world;
+    let rehearsed = world.ecs.rehearse_update_service(&world.root, &only_b);
+    let rehearsal = rehearsed.await.unwrap();
+    assert_eq!(rehearsal.outcome, Outcome::Steady, "{rehearsal:?}");
+    let arn = &fleet.nodes["node-2"].arn;
+    let id = arn.rsplit('/').next().unwrap();
+    for action in &rehearsal.actions {
+        if let What::Start(task) = &action.what {
+            assert!(task.container_instance_key.as_ref().unwrap().ends_with(id));
+        }
+    }
+    assert_eq!(sums(&rehearsal).0, [(1, 2)].into());
 }
 
 #[tokio::test(start_paused = true)]
