@@ -1,9 +1,12 @@
 //! Blocks of a stream's events in segment files: a header that says which times are inside, then zstd.
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use zstd::bulk::Decompressor;
 
 use crate::codec::{Taker, checksum, put_i64, put_text, put_u32, put_u64};
 use crate::error::LogStoreError;
@@ -157,7 +160,7 @@ impl Block {
         if checksum(&compressed) != self.checksum {
             return Err(self.damaged("its checksum does not fit"));
         }
-        zstd::bulk::decompress(&compressed, self.raw_bytes as usize)
+        decompress(&compressed, self.raw_bytes as usize)
             .map(Some)
             .map_err(|error| self.damaged(&error.to_string()))
     }
@@ -190,6 +193,21 @@ impl Block {
         let reason = format!("the block at byte {}: {reason}", self.offset);
         LogStoreError::damaged(&self.path, reason)
     }
+}
+
+thread_local! {
+    /// A search decompresses thousands of blocks: each would make one of these and let it go.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn decompress(compressed: &[u8], raw_bytes: usize) -> io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new()?),
+        };
+        decompressor.decompress(compressed, raw_bytes)
+    })
 }
 
 /// An event where it is.
