@@ -375,7 +375,7 @@ def test_there_is_no_way_out(world, busybox):
 
 
 def test_what_is_not_built_is_refused_by_name(world, busybox):
-    for container, name in [({"linuxParameters": {"devices": [{"hostPath": "/dev/null"}]}}, "devices"), ({"repositoryCredentials": {"credentialsParameter": "b"}}, "repositoryCredentials")]:
+    for container, name in [({"linuxParameters": {"devices": [{"hostPath": "/dev/null"}]}}, "devices"), ({"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/k"}]}, "environmentFiles")]:
         with pytest.raises(ClientError, match=name):
             _register(world, busybox, "refused", container)
 

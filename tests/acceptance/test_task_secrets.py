@@ -11,11 +11,30 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from oci_registry import PASSWORD, USER, Registry
 from world import ROOT, wait_until
 
-ROLE = "arn:aws:iam::123456789012:role/ecsTaskExecutionRole"
+ROLE = "arn:aws:iam::123456789012:role/secretsExecution"
 GROUP = "/test/secrets"
 PREFIX = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+
+
+def make_role(world, name, actions, resources="*", service="ecs-tasks.amazonaws.com"):
+    """An execution role that may do this besides what the managed policy allows."""
+    iam = world.client("iam")
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}]}
+    iam.put_role_policy(RoleName=name, PolicyName="secrets", PolicyDocument=json.dumps(allowed))
+    return arn
+
+
+READ = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def role(world):
+    assert make_role(world, "secretsExecution", READ) == ROLE
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +55,13 @@ def parameter(world):
     return "arn:aws:ssm:us-east-1:123456789012:parameter/task/token"
 
 
-def register(world, image, secrets, script="env", **fields):
+def register(world, image, secrets, script="env", role=ROLE, **fields):
     container = {
         "name": "main", "image": image, "essential": True, "entryPoint": ["sh", "-c"], "command": [script], "secrets": secrets,
         "logConfiguration": {"logDriver": "awslogs", "options": {
             "awslogs-group": GROUP, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "s", "awslogs-create-group": "true"}},
     }
-    return world.register("secret", dict(container, **fields), executionRoleArn=ROLE)
+    return world.register("secret", dict(container, **fields), executionRoleArn=role)
 
 
 def lines(world, arn):
@@ -97,6 +116,7 @@ def test_values_reach_the_program_and_nothing_else(world, busybox, database, par
 
 def test_health_checks_see_them_and_agents_come_and_go(fresh_world, busybox_of_fresh):
     world = fresh_world
+    make_role(world, "secretsExecution", READ)
     world.client("ssm").put_parameter(Name="p", Type="SecureString", Value="right")
     definition = register(
         world, busybox_of_fresh, [{"name": "P", "valueFrom": "p"}], script="sleep 1000", stopTimeout=2,
@@ -149,6 +169,35 @@ def test_what_cannot_be_had_stops_the_task_in_the_words_of_aws(world, busybox, d
     assert "exitCode" not in task["containers"][0]
 
 
+def test_the_execution_role_decides(world, busybox, database):
+    """It may read one secret and not another; and it has to be there, and to trust tasks."""
+    other = world.client("secretsmanager").create_secret(Name="task/other", SecretString="x")["ARN"]
+    one = make_role(world, "oneSecret", READ, database)
+    stranger = make_role(world, "notForTasks", READ, service="ec2.amazonaws.com")
+    missing = "arn:aws:iam::123456789012:role/nobody"
+
+    def run(role, value_from):
+        definition = register(world, busybox, [{"name": "A", "valueFrom": value_from}], script="exit 4", role=role)
+        return world.wait_task(world.run_task(definition)["taskArn"], "STOPPED")
+
+    assert run(one, f"{database}:user::")["containers"][0].get("exitCode") == 4
+    denied = run(one, other)
+    session = f"arn:aws:sts::123456789012:assumed-role/oneSecret/{denied['taskArn'].rsplit('/')[-1]}"
+    assert denied["stoppedReason"] == (
+        f"{PREFIX}unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {other} from secrets "
+        f"manager: AccessDeniedException: User: {session} is not authorized to perform: secretsmanager:GetSecretValue on resource: {other} "
+        "because no identity-based policy allows the secretsmanager:GetSecretValue action")
+    for role in (missing, stranger):
+        stopped = run(role, database)
+        assert stopped["stopCode"] == "TaskFailedToStart"
+        assert stopped["stoppedReason"] == (
+            f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role being passed has the "
+            "proper trust relationship and permissions and that your IAM user has permissions to pass this role.")
+    # What the role may is looked up with each task.
+    world.client("iam").delete_role_policy(RoleName="oneSecret", PolicyName="secrets")
+    assert "is not authorized" in run(one, database)["stoppedReason"]
+
+
 def test_the_rules_of_a_definition(world, busybox):
     def refusal(**container):
         with pytest.raises(ClientError) as error:
@@ -196,3 +245,40 @@ def call(world, key, operation, **fields):
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return json.loads(error.read())
+
+@pytest.fixture(scope="module")
+def private():
+    registry = Registry("basic")
+    registry.put("team/private", "latest")
+    yield registry
+    registry.stop()
+
+
+def run_private(world, private, credentials):
+    container = {
+        "image": f"{private.host}/team/private:latest", "entryPoint": ["sh", "-c"], "command": ["exit 3"],
+        **({"repositoryCredentials": {"credentialsParameter": credentials}} if credentials else {}),
+    }
+    definition = world.register("private", container, executionRoleArn=ROLE)
+    return world.wait_task(world.run_task(definition)["taskArn"], "STOPPED")
+
+
+def test_a_login_from_a_secret_opens_a_private_registry(world, private):
+    secrets = world.client("secretsmanager")
+    right = secrets.create_secret(Name="login/right", SecretString=json.dumps({"username": USER, "password": PASSWORD}))["ARN"]
+    wrong = secrets.create_secret(Name="login/wrong", SecretString=json.dumps({"username": USER, "password": "not it"}))["ARN"]
+    half = secrets.create_secret(Name="login/half", SecretString=json.dumps({"username": USER}))["ARN"]
+    for credentials in (None, wrong):
+        task = run_private(world, private, credentials)
+        assert task["stopCode"] == "TaskFailedToStart"
+        assert "CannotPullContainerError" in task["containers"][0]["reason"], task["containers"]
+    task = run_private(world, private, right)
+    assert task["containers"][0].get("exitCode") == 3, task
+    # The copy that is on the node now is not everybody's.
+    assert "CannotPullContainerError" in run_private(world, private, wrong)["containers"][0]["reason"]
+    begin = PREFIX + "unable to get registry auth from asm: service call has been retried 1 time(s): "
+    assert run_private(world, private, half)["stoppedReason"] == f"{begin}the secret {half} is no JSON object with a password"
+    missing = half[:-6] + "AAAAAA"
+    assert run_private(world, private, missing)["stoppedReason"] == (
+        f"{begin}asm fetching secret from the service for {missing}: ResourceNotFoundException: Secrets Manager can't find the specified secret.")
+    assert PASSWORD not in world.log("server") + world.log("node-1")

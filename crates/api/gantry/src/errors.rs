@@ -27,6 +27,10 @@ pub fn server_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVER_EXCEPTION, message.into())
 }
 
+pub fn task_role_unusable_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::TASK_ROLE_UNUSABLE_EXCEPTION, message.into())
+}
+
 pub fn task_secrets_unavailable_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::TASK_SECRETS_UNAVAILABLE_EXCEPTION, message.into())
 }

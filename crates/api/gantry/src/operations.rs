@@ -95,6 +95,7 @@ pub(crate) static GET_TASK_SECRETS: OperationSchema = OperationSchema {
         &schemas::INVALID_PARAMETER_EXCEPTION,
         &schemas::RESOURCE_NOT_FOUND_EXCEPTION,
         &schemas::TASK_SECRETS_UNAVAILABLE_EXCEPTION,
+        &schemas::TASK_ROLE_UNUSABLE_EXCEPTION,
         &schemas::ACCESS_DENIED_EXCEPTION,
         &schemas::SERVER_EXCEPTION,
     ],

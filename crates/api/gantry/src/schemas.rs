@@ -540,11 +540,18 @@ pub static GET_TASK_SECRETS_REQUEST: Schema = Schema {
 pub static GET_TASK_SECRETS_RESPONSE: Schema = Schema {
     name: "GetTaskSecretsResponse",
     kind: Kind::Structure,
-    members: &[Member {
-        name: "secrets",
-        target: &TASK_SECRET_LIST,
-        traits: &Traits::NONE,
-    }],
+    members: &[
+        Member {
+            name: "registryLogins",
+            target: &REGISTRY_LOGIN_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "secrets",
+            target: &TASK_SECRET_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
     traits: &Traits::NONE,
 };
 
@@ -1546,6 +1553,40 @@ pub static READ_BACKUP_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static REGISTRY_LOGIN: Schema = Schema {
+    name: "RegistryLogin",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "containerName",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "password",
+            target: &SECRET_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "username",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REGISTRY_LOGIN_LIST: Schema = Schema {
+    name: "RegistryLoginList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REGISTRY_LOGIN,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static RELEASE_NODE_REQUEST: Schema = Schema {
     name: "ReleaseNodeRequest",
     kind: Kind::Structure,
@@ -1831,6 +1872,25 @@ pub static TASK_HISTORY_LIST: Schema = Schema {
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
+};
+
+pub static TASK_ROLE_UNUSABLE_EXCEPTION: Schema = Schema {
+    name: "TaskRoleUnusableException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "TaskRoleUnusableException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
 };
 
 pub static TASK_SECRET: Schema = Schema {

@@ -135,10 +135,11 @@ wire::shape!(GetTaskSecretsRequest, schemas::GET_TASK_SECRETS_REQUEST, { 0 => ta
 
 #[derive(Clone, Default, PartialEq)]
 pub struct GetTaskSecretsResponse {
+    pub registry_logins: Option<Vec<RegistryLogin>>,
     pub secrets: Option<Vec<TaskSecret>>,
 }
 
-wire::shape!(GetTaskSecretsResponse, schemas::GET_TASK_SECRETS_RESPONSE, { 0 => secrets });
+wire::shape!(GetTaskSecretsResponse, schemas::GET_TASK_SECRETS_RESPONSE, { 0 => registry_logins, 1 => secrets });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct InterruptNodeRequest {
@@ -433,6 +434,15 @@ pub struct ReadBackupResponse {
 }
 
 wire::shape!(ReadBackupResponse, schemas::READ_BACKUP_RESPONSE, { 0 => data });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RegistryLogin {
+    pub container_name: Option<String>,
+    pub password: Option<String>,
+    pub username: Option<String>,
+}
+
+wire::shape!(RegistryLogin, schemas::REGISTRY_LOGIN, { 0 => container_name, 1 => password, 2 => username });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ReleaseNodeRequest {

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gateway::PrincipalPolicy;
+use service_control::ExecutionRoles;
 use service_ecs::{Ecs, IssueCredentials, IssuedCredentials, WantedCredentials};
 use service_iam::{Iam, ResourceTags};
 use wire::{Ask, Authorizer, Caller, Error, Principal};
@@ -37,6 +38,8 @@ impl ResourceTags for TagsOfResources {
     }
 }
 
+/// Whom the roles of tasks trust.
+const TASKS: &str = "ecs-tasks.amazonaws.com";
 /// As on AWS.
 const TASK_CREDENTIALS: Duration = Duration::from_secs(6 * 60 * 60);
 const REFRESH_BEFORE_END: Duration = Duration::from_secs(3 * 60 * 60);
@@ -49,7 +52,7 @@ impl IssueCredentials for TaskRoles {
         let issued = self.0.assume_for_service(
             wanted.account,
             wanted.role_arn,
-            "ecs-tasks.amazonaws.com",
+            TASKS,
             wanted.task_id,
             wanted.task_arn,
             TASK_CREDENTIALS,
@@ -63,5 +66,14 @@ impl IssueCredentials for TaskRoles {
             expires_at: issued.expires_at,
             refresh_at: issued.expires_at - REFRESH_BEFORE_END,
         })
+    }
+}
+
+/// The same session, for what the server fetches as the role.
+impl ExecutionRoles for TaskRoles {
+    fn assume(&self, account: &str, role_arn: &str, task_arn: &str) -> Result<Principal, Error> {
+        let task_id = task_arn.rsplit('/').next().unwrap_or_default();
+        self.0
+            .principal_for_service(account, role_arn, TASKS, task_id, task_arn)
     }
 }

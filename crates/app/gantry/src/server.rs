@@ -302,6 +302,7 @@ async fn open_services(
                 ssm: Arc::new(api_ssm::Server(Arc::clone(&ssm))),
                 secrets_manager: Arc::new(api_secretsmanager::Server(Arc::clone(&secrets_manager))),
                 authorizer: authorizer.clone(),
+                roles: Arc::new(TaskRoles(Arc::clone(&iam))),
             },
             settings: Settings {
                 version: env!("CARGO_PKG_VERSION"),

@@ -10,7 +10,7 @@ use api_ecs::types::{
     DiscoverPollEndpointRequest, RegisterContainerInstanceRequest, SubmitTaskStateChangeRequest,
 };
 use api_gantry::operations::GetTaskSecrets;
-use api_gantry::types::{GetTaskSecretsRequest, TaskSecret};
+use api_gantry::types::{GetTaskSecretsRequest, GetTaskSecretsResponse};
 use api_logs::operations::{CreateLogGroup, CreateLogStream, PutLogEvents};
 use api_logs::types::{
     CreateLogGroupRequest, CreateLogStreamRequest, InputLogEvent, PutLogEventsRequest,
@@ -264,12 +264,14 @@ impl Api {
     }
 
     /// What the containers of a task of this node get as secret environment.
-    pub async fn task_secrets(&self, task_arn: &str) -> Result<Vec<TaskSecret>, client::Error> {
+    pub async fn task_secrets(
+        &self,
+        task_arn: &str,
+    ) -> Result<GetTaskSecretsResponse, client::Error> {
         let request = GetTaskSecretsRequest {
             task: Some(task_arn.to_owned()),
         };
-        let answer = self.client().call::<GetTaskSecrets>(request).await?;
-        Ok(answer.secrets.unwrap_or_default())
+        self.client().call::<GetTaskSecrets>(request).await
     }
 
     pub async fn put_log_events(

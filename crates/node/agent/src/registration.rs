@@ -18,7 +18,7 @@ const RESERVED_PORTS: [&str; 5] = ["22", "2375", "2376", "51678", "51679"];
 
 /// Agent protocol §1.3: names that placement looks for. Left out: roles' credentials, env files, volumes of
 /// file systems and everything else that this agent does not do.
-const CAPABILITIES: [&str; 12] = [
+const CAPABILITIES: [&str; 13] = [
     "container-health-check",
     "container-ordering",
     "container-restart-policy",
@@ -27,6 +27,7 @@ const CAPABILITIES: [&str; 12] = [
     "execution-role-ecr-pull",
     "full-sync",
     "increased-task-cpu-limit",
+    "private-registry-authentication.secretsmanager",
     "secrets.asm.environment-variables",
     "secrets.ssm.environment-variables",
     "task-cpu-mem-limit",

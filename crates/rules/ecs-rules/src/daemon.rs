@@ -129,7 +129,6 @@ pub fn definition(request: RegisterDaemonTaskDefinitionRequest) -> Result<TaskDe
         }
     };
     // coverage: RegisterDaemonTaskDefinition refuses volumes[].logDriverVolumeConfiguration: logs go to Gantry's CloudWatch Logs
-    // coverage: RegisterDaemonTaskDefinition refuses containerDefinitions[].repositoryCredentials: as RegisterTaskDefinition
     // coverage: RegisterDaemonTaskDefinition refuses containerDefinitions[].environmentFiles: as RegisterTaskDefinition
     // coverage: RegisterDaemonTaskDefinition refuses containerDefinitions[].firelensConfiguration: as RegisterTaskDefinition
     // coverage: RegisterDaemonTaskDefinition refuses containerDefinitions[].logConfiguration.logDriver other than awslogs: as RegisterTaskDefinition

@@ -26,7 +26,7 @@ use vault::Vault;
 pub use backups::Backups;
 pub use record_events::RecordError;
 pub use records::NodeRecord;
-pub use task_secrets::SecretSources;
+pub use task_secrets::{ExecutionRoles, SecretSources};
 
 /// The service.
 pub struct Control {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api_ecs::types::TaskDefinition;
-use api_gantry::errors::task_secrets_unavailable_exception;
-use api_gantry::types::TaskSecret;
+use api_gantry::errors::{task_role_unusable_exception, task_secrets_unavailable_exception};
+use api_gantry::types::{RegistryLogin, TaskSecret};
 use api_secretsmanager::operations::GetSecretValue;
 use api_secretsmanager::types::GetSecretValueRequest;
 use api_ssm::operations::GetParameters;
@@ -19,19 +19,54 @@ pub struct SecretSources {
     pub ssm: Arc<dyn Service>,
     pub secrets_manager: Arc<dyn Service>,
     pub authorizer: Arc<dyn Authorizer>,
+    pub roles: Arc<dyn ExecutionRoles>,
+}
+
+/// Roles that task definitions name as `executionRoleArn`.
+pub trait ExecutionRoles: Send + Sync {
+    /// The role, assumed for a task.
+    ///
+    /// # Errors
+    /// AccessDenied, if there is no such role or it does not trust tasks.
+    fn assume(&self, account: &str, role_arn: &str, task_arn: &str) -> Result<Principal, Error>;
 }
 
 impl SecretSources {
+    /// Who asks for a task's secrets: its execution role.
+    ///
+    /// # Errors
+    /// A TaskRoleUnusableException in the words of ECS.
+    pub(crate) fn role_of(
+        &self,
+        caller: &Caller,
+        definition: &TaskDefinition,
+        task_arn: &str,
+    ) -> Result<Caller, Error> {
+        let role_arn = definition.execution_role_arn.as_deref().unwrap_or_default();
+        let assumed = self.roles.assume(&caller.account, role_arn, task_arn);
+        let principal = assumed.map_err(|error| {
+            tracing::info!(%error, task_arn, "the execution role of a task cannot be assumed");
+            task_role_unusable_exception(format!(
+                "ECS was unable to assume the role '{role_arn}' that was provided for this task. Please verify that the \
+                 role being passed has the proper trust relationship and permissions and that your IAM user has \
+                 permissions to pass this role."
+            ))
+        })?;
+        Ok(Caller {
+            principal,
+            ..caller.clone()
+        })
+    }
+
     /// The values of all secrets of all containers.
     ///
     /// # Errors
     /// A TaskSecretsUnavailableException in the words of Amazon's agent. It names secrets, and shows no value.
     pub(crate) async fn of_definition(
         &self,
-        caller: &Caller,
+        asking: &Caller,
         definition: &TaskDefinition,
     ) -> Result<Vec<TaskSecret>, Error> {
-        let asking = account_of(caller);
         let mut parameters = BTreeMap::new();
         let mut invalid = Vec::new();
         let mut found = Vec::new();
@@ -41,7 +76,7 @@ impl SecretSources {
                 let value = match SecretReference::parse(value_from) {
                     SecretReference::Parameter(name) => {
                         if !parameters.contains_key(&name) {
-                            let value = self.parameter(&asking, &name).await?;
+                            let value = self.parameter(asking, &name).await?;
                             parameters.insert(name.clone(), value);
                         }
                         let value = parameters[&name].clone();
@@ -51,7 +86,7 @@ impl SecretSources {
                         value
                     }
                     secret @ SecretReference::Secret { .. } => {
-                        Some(self.secret(&asking, secret).await?)
+                        Some(self.secret(asking, secret).await?)
                     }
                 };
                 found.push(TaskSecret {
@@ -82,6 +117,48 @@ impl SecretSources {
             .map_err(|error| no_parameters(&error.to_string()))?;
         let mut parameters = answer.parameters.unwrap_or_default().into_iter();
         Ok(parameters.next().and_then(|parameter| parameter.value))
+    }
+
+    /// The logins that containers name for their images' registries.
+    ///
+    /// # Errors
+    /// As [`of_definition`](Self::of_definition).
+    pub(crate) async fn logins(
+        &self,
+        asking: &Caller,
+        definition: &TaskDefinition,
+    ) -> Result<Vec<RegistryLogin>, Error> {
+        let mut logins = Vec::new();
+        for container in definition.container_definitions.iter().flatten() {
+            let named = container.repository_credentials.as_ref();
+            let Some(id) = named.and_then(|named| named.credentials_parameter.clone()) else {
+                continue;
+            };
+            let request = GetSecretValueRequest {
+                secret_id: Some(id.clone()),
+                ..Default::default()
+            };
+            let service = &*self.secrets_manager;
+            let asked = wire::call::<GetSecretValue>(service, asking, &*self.authorizer, request);
+            let answer = asked.await.map_err(|error| {
+                no_login(&format!(
+                    "asm fetching secret from the service for {id}: {error}"
+                ))
+            })?;
+            let text = answer.secret_string.unwrap_or_default();
+            let member = |key: &str| {
+                let found = json_member(&text, key).ok().filter(|text| !text.is_empty());
+                found.ok_or_else(|| {
+                    no_login(&format!("the secret {id} is no JSON object with a {key}"))
+                })
+            };
+            logins.push(RegistryLogin {
+                container_name: container.name.clone(),
+                username: Some(member("username")?),
+                password: Some(member("password")?),
+            });
+        }
+        Ok(logins)
     }
 
     async fn secret(&self, asking: &Caller, reference: SecretReference) -> Result<String, Error> {
@@ -118,17 +195,15 @@ impl SecretSources {
     }
 }
 
-/// Until roles are enforced the account itself asks: the execution role that the task definition names decides nothing.
-fn account_of(caller: &Caller) -> Caller {
-    Caller {
-        principal: Principal::Root,
-        ..caller.clone()
-    }
-}
-
 fn no_secret(reason: &str) -> Error {
     task_secrets_unavailable_exception(format!(
         "unable to retrieve secret from asm: service call has been retried 1 time(s): {reason}"
+    ))
+}
+
+fn no_login(reason: &str) -> Error {
+    task_secrets_unavailable_exception(format!(
+        "unable to get registry auth from asm: service call has been retried 1 time(s): {reason}"
     ))
 }
 

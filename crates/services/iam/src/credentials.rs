@@ -6,7 +6,7 @@ use std::time::Duration;
 use clock::UnixMillis;
 use identity::{Credentials, KeyOwner};
 use policy::{Context, Policies, Request, Subject, decide};
-use wire::{Error, RoleSession};
+use wire::{Error, Principal, RoleSession};
 
 use crate::Iam;
 use crate::records::RoleRecord;
@@ -71,6 +71,54 @@ impl Iam {
         source_arn: &str,
         lifetime: Duration,
     ) -> Result<RoleCredentials, Error> {
+        let role = self.role_that_trusts(account, role_arn, service, session_name, source_arn)?;
+        let options = SessionOptions {
+            name: session_name.to_owned(),
+            ..SessionOptions::default()
+        };
+        let expires_at = self.clock.now() + lifetime;
+        Ok(RoleCredentials {
+            role_arn: role_arn.to_owned(),
+            credentials: self.open_session(&role, options, expires_at),
+            expires_at,
+        })
+    }
+
+    /// As [`assume_for_service`](Self::assume_for_service), for a service that acts as the role inside this process and
+    /// needs no credentials to show.
+    ///
+    /// # Errors
+    /// AccessDenied, if there is no such role or it does not trust the service.
+    pub fn principal_for_service(
+        &self,
+        account: &str,
+        role_arn: &str,
+        service: &str,
+        session_name: &str,
+        source_arn: &str,
+    ) -> Result<Principal, Error> {
+        let role = self.role_that_trusts(account, role_arn, service, session_name, source_arn)?;
+        Ok(Principal::Role(Arc::new(RoleSession {
+            role_id: role.id.clone(),
+            role_name: role.name.clone(),
+            role_path: role.path.clone(),
+            session_name: session_name.to_owned(),
+            policies: Vec::new(),
+            policy_arns: Vec::new(),
+            tags: Vec::new(),
+            source_identity: None,
+            issued_at: self.clock.now().as_seconds(),
+        })))
+    }
+
+    fn role_that_trusts(
+        &self,
+        account: &str,
+        role_arn: &str,
+        service: &str,
+        session_name: &str,
+        source_arn: &str,
+    ) -> Result<Arc<RoleRecord>, Error> {
         let refused = || {
             let message = format!(
                 "{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn} because no \
@@ -102,15 +150,6 @@ impl Iam {
         if !decide(&request, &policies).is_allowed() {
             return Err(refused());
         }
-        let options = SessionOptions {
-            name: session_name.to_owned(),
-            ..SessionOptions::default()
-        };
-        let expires_at = self.clock.now() + lifetime;
-        Ok(RoleCredentials {
-            role_arn: role_arn.to_owned(),
-            credentials: self.open_session(&role, options, expires_at),
-            expires_at,
-        })
+        Ok(role)
     }
 }

@@ -177,8 +177,13 @@ impl Driver {
                 .image
                 .clone()
                 .unwrap_or_default();
-            let pulling = work::pull(Arc::clone(&self.node), index, image);
-            self.work.push(Box::pin(async move { Some(pulling.await) }));
+            let (node, task) = (Arc::clone(&self.node), Arc::clone(&self.task));
+            let secrets = Arc::clone(&self.secrets);
+            self.work.push(Box::pin(async move {
+                // Without the login that it names, the task fails while it is prepared, and says why.
+                let login = secrets.login(&task.containers[index]).await.ok()?;
+                Some(work::pull(node, index, image, login).await)
+            }));
         }
     }
 

@@ -98,6 +98,27 @@ impl Images {
         }
         outcome
     }
+
+    /// With the login that a task definition names for the image's registry, for this task alone. A copy that is on the
+    /// node for somebody else counts only once the registry has let this login see it.
+    pub async fn pull_as(&self, image: &str, login: RegistryAuth) -> Result<Image, String> {
+        let puller = &self.puller;
+        let place = candidates(image, &puller.own)
+            .into_iter()
+            .find(|place| !place.ours);
+        let place = place.ok_or_else(|| {
+            format!("CannotPullContainerError: {image:?} is of Gantry's registry, which takes no other login")
+        })?;
+        let mut sources = puller.options.registries.sources(&place.reference);
+        let Some(mut source) = sources.pop() else {
+            return Err(format!(
+                "CannotPullContainerError: {image:?} names no image"
+            ));
+        };
+        source.auth = Some(login);
+        let pulled = puller.fetch(&place.reference, source).await;
+        pulled.map_err(|error| format!("CannotPullContainerError: {error}"))
+    }
 }
 
 impl Puller {

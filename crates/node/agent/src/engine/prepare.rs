@@ -60,7 +60,7 @@ pub async fn prepare(order: PrepareOrder) -> Result<Prepared, String> {
         interface(task_id, task).map_err(|error| failed("network configuration", &error))?;
     // What cannot be had fails the task before anything of it runs; nobody else waits for it.
     for container in &task.containers {
-        order.secrets.of(container).await?;
+        order.secrets.prepare(container).await?;
     }
     let _turn = pass(&node.gates.preparing).await;
     let group = task_group(task, task_id, node.cpu_by_weight);

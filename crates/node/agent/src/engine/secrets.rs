@@ -1,12 +1,12 @@
-//! The secret environment of a task's containers: asked for once, held in memory only.
+//! The secret environment of a task's containers and their registries' logins: asked for once, held in memory only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api_gantry::types::TaskSecret;
+use api_gantry::types::GetTaskSecretsResponse;
 use link::acs;
-use runtime::SecretEnvironment;
+use runtime::{RegistryAuth, SecretEnvironment};
 use tokio::sync::OnceCell;
 
 use crate::backoff::Backoff;
@@ -19,7 +19,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const FAILED: &str = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed";
 
 /// By container.
-type Fetched = BTreeMap<String, SecretEnvironment>;
+#[derive(Default)]
+struct Fetched {
+    environments: BTreeMap<String, SecretEnvironment>,
+    logins: BTreeMap<String, RegistryAuth>,
+}
 
 /// The secrets of one task.
 pub struct TaskSecrets {
@@ -37,14 +41,32 @@ impl TaskSecrets {
         })
     }
 
-    /// Those of one container, fetched if no other container was first; or the task's reason.
+    /// Fetches what this container names, unless another container was first; or the task's reason.
+    pub async fn prepare(&self, container: &acs::Container) -> Result<(), String> {
+        if !container.secrets.is_empty() || names_login(container) {
+            self.fetched.get_or_try_init(|| self.fetch()).await?;
+        }
+        Ok(())
+    }
+
+    /// The environment of one container.
     pub async fn of(&self, container: &acs::Container) -> Result<SecretEnvironment, String> {
         if container.secrets.is_empty() {
             return Ok(SecretEnvironment::default());
         }
         let fetched = self.fetched.get_or_try_init(|| self.fetch()).await?;
         let name = container.name.as_deref().unwrap_or_default();
-        Ok(fetched.get(name).cloned().unwrap_or_default())
+        Ok(fetched.environments.get(name).cloned().unwrap_or_default())
+    }
+
+    /// The login that the container names for its image's registry.
+    pub async fn login(&self, container: &acs::Container) -> Result<Option<RegistryAuth>, String> {
+        if !names_login(container) {
+            return Ok(None);
+        }
+        let fetched = self.fetched.get_or_try_init(|| self.fetch()).await?;
+        let name = container.name.as_deref().unwrap_or_default();
+        Ok(fetched.logins.get(name).cloned())
     }
 
     /// A server that is out of reach for a moment is asked again; one that refuses is not.
@@ -54,13 +76,19 @@ impl TaskSecrets {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, 1.5);
         loop {
             let error = match self.node.api.task_secrets(&self.task_arn).await {
-                Ok(secrets) => return Ok(by_container(secrets)),
+                Ok(answer) => return Ok(by_container(answer)),
                 Err(error) => error,
             };
             if let client::Error::Service(refusal) = &error
                 && refusal.code == "TaskSecretsUnavailableException"
             {
                 return Err(format!("{FAILED}: {}", refusal.message));
+            }
+            // ECS says this by itself, before it asks an agent for anything.
+            if let client::Error::Service(refusal) = &error
+                && refusal.code == "TaskRoleUnusableException"
+            {
+                return Err(refusal.message.clone());
             }
             if !error.is_transient() || clock.monotonic() >= deadline {
                 return Err(format!("{FAILED}: {error}"));
@@ -72,15 +100,33 @@ impl TaskSecrets {
     }
 }
 
-fn by_container(secrets: Vec<TaskSecret>) -> Fetched {
-    let mut fetched = Fetched::new();
-    for secret in secrets {
+fn names_login(container: &acs::Container) -> bool {
+    let authentication = container.registry_authentication.as_ref();
+    authentication.is_some_and(|of| of.kind.as_deref() == Some("asm"))
+}
+
+fn by_container(answer: GetTaskSecretsResponse) -> Fetched {
+    let mut fetched = Fetched::default();
+    for login in answer.registry_logins.unwrap_or_default() {
+        let auth = RegistryAuth {
+            username: login.username.unwrap_or_default(),
+            password: login.password.unwrap_or_default(),
+        };
+        let container = login.container_name.unwrap_or_default();
+        fetched.logins.insert(container, auth);
+    }
+    for secret in answer.secrets.unwrap_or_default() {
         let container = secret.container_name.unwrap_or_default();
         let variable = (
             secret.name.unwrap_or_default(),
             secret.value.unwrap_or_default(),
         );
-        fetched.entry(container).or_default().0.push(variable);
+        fetched
+            .environments
+            .entry(container)
+            .or_default()
+            .0
+            .push(variable);
     }
     fetched
 }

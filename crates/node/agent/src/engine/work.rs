@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clock::UnixMillis;
 use link::acs;
-use runtime::{Exit, Image, Started};
+use runtime::{Exit, Image, RegistryAuth, Started};
 use tokio::sync::watch;
 
 use super::health::{HealthCount, HealthPlan};
@@ -66,8 +66,16 @@ pub struct StartOrder {
     pub durable: watch::Receiver<bool>,
 }
 
-pub async fn pull(node: Arc<Node>, index: usize, image: String) -> Event {
-    let result = node.images.pull(&image).await;
+pub async fn pull(
+    node: Arc<Node>,
+    index: usize,
+    image: String,
+    login: Option<RegistryAuth>,
+) -> Event {
+    let result = match login {
+        None => node.images.pull(&image).await,
+        Some(login) => node.images.pull_as(&image, login).await,
+    };
     Event::Pulled {
         index,
         at: node.clock.now(),

@@ -51,6 +51,9 @@ fn of_container(
         }
     }
     of_logs(container, has_execution_role, names);
+    if container.repository_credentials.is_some() {
+        names.insert("ecs.capability.private-registry-authentication.secretsmanager".into());
+    }
     for secret in list(&container.secrets) {
         let value_from = secret.value_from.as_deref().unwrap_or_default();
         let provider = match SecretReference::parse(value_from) {

@@ -140,6 +140,21 @@ fn check_environment(container: &ContainerDefinition) -> Result<(), Refusal> {
 }
 
 fn check_secrets(container: &ContainerDefinition, has_execution_role: bool) -> Result<(), Refusal> {
+    let login = container.repository_credentials.as_ref();
+    if let Some(login) = login {
+        let parameter = login.credentials_parameter.as_deref().unwrap_or_default();
+        if parameter.is_empty() {
+            return Err(setting(
+                container,
+                "The credentialsParameter of repositoryCredentials must name a secret.",
+            ));
+        }
+        if !has_execution_role {
+            return Err(Refusal::client(
+                "When you are specifying repository credentials, you must also specify a value for 'executionRoleArn'.",
+            ));
+        }
+    }
     let secrets = list(&container.secrets);
     if secrets.is_empty() {
         return Ok(());

@@ -16,7 +16,6 @@ pub struct UnsupportedField<T> {
     asks: fn(&T) -> bool,
 }
 
-const SECRETS: &str = "registries other than Gantry's own take the logins that the node was given";
 const RUNTIME: &str = "no runtime of Gantry has it";
 const NO_NEW_PRIVILEGES: [&str; 3] = [
     "no-new-privileges",
@@ -109,11 +108,6 @@ pub const TASK_FIELDS: &[UnsupportedField<RegisterTaskDefinitionRequest>] = &[
 /// Of each container definition.
 // coverage: RegisterTaskDefinition
 pub const CONTAINER_FIELDS: &[UnsupportedField<ContainerDefinition>] = &[
-    UnsupportedField {
-        path: "containerDefinitions[].repositoryCredentials",
-        why: SECRETS,
-        asks: |container| container.repository_credentials.is_some(),
-    },
     UnsupportedField {
         path: "containerDefinitions[].logConfiguration.secretOptions",
         why: "awslogs, the only log driver so far, has no secret options",

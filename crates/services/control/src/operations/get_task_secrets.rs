@@ -28,9 +28,11 @@ impl Handle<GetTaskSecrets> for Control {
         let arn = input.task.unwrap_or_default();
         let key = task_key(caller, &arn)?;
         let definition = look(&self.store, |head| definition_of(head, caller, &key, &arn)).await?;
-        let found = self.secrets.of_definition(caller, &definition.definition);
+        let definition = &definition.definition;
+        let role = self.secrets.role_of(caller, definition, &arn)?;
         Ok(GetTaskSecretsResponse {
-            secrets: Some(found.await?),
+            secrets: Some(self.secrets.of_definition(&role, definition).await?),
+            registry_logins: Some(self.secrets.logins(&role, definition).await?),
         })
     }
 }

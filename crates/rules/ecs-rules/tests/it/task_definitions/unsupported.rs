@@ -103,12 +103,6 @@ fn what_gantry_lacks_is_refused_by_name() {
         ),
         (
             first(plain(), |it| {
-                it.repository_credentials = Some(RepositoryCredentials::default())
-            }),
-            "repositoryCredentials",
-        ),
-        (
-            first(plain(), |it| {
                 it.log_configuration = Some(LogConfiguration {
                     secret_options: Some(secret()),
                     ..awslogs(&LOG_OPTIONS)
