@@ -6,6 +6,8 @@ wire::string_enum!(EncryptionType { AES256 = "AES256", KMS = "KMS", KMS_DSSE = "
 
 wire::string_enum!(FindingSeverity { INFORMATIONAL = "INFORMATIONAL", LOW = "LOW", MEDIUM = "MEDIUM", HIGH = "HIGH", CRITICAL = "CRITICAL", UNDEFINED = "UNDEFINED" });
 
+wire::string_enum!(ImageActionType { EXPIRE = "EXPIRE", TRANSITION = "TRANSITION" });
+
 wire::string_enum!(ImageFailureCode { INVALID_IMAGE_DIGEST = "InvalidImageDigest", INVALID_IMAGE_TAG = "InvalidImageTag", IMAGE_TAG_DOES_NOT_MATCH_DIGEST = "ImageTagDoesNotMatchDigest", IMAGE_NOT_FOUND = "ImageNotFound", MISSING_DIGEST_AND_TAG = "MissingDigestAndTag", IMAGE_REFERENCED_BY_MANIFEST_LIST = "ImageReferencedByManifestList", KMS_ERROR = "KmsError", UPSTREAM_ACCESS_DENIED = "UpstreamAccessDenied", UPSTREAM_TOO_MANY_REQUESTS = "UpstreamTooManyRequests", UPSTREAM_UNAVAILABLE = "UpstreamUnavailable", IMAGE_INACCESSIBLE = "ImageInaccessible" });
 
 wire::string_enum!(ImageStatus { ACTIVE = "ACTIVE", ARCHIVED = "ARCHIVED", ACTIVATING = "ACTIVATING" });
@@ -15,6 +17,12 @@ wire::string_enum!(ImageStatusFilter { ACTIVE = "ACTIVE", ARCHIVED = "ARCHIVED",
 wire::string_enum!(ImageTagMutability { MUTABLE = "MUTABLE", IMMUTABLE = "IMMUTABLE", IMMUTABLE_WITH_EXCLUSION = "IMMUTABLE_WITH_EXCLUSION", MUTABLE_WITH_EXCLUSION = "MUTABLE_WITH_EXCLUSION" });
 
 wire::string_enum!(ImageTagMutabilityExclusionFilterType { WILDCARD = "WILDCARD" });
+
+wire::string_enum!(LifecyclePolicyPreviewStatus { IN_PROGRESS = "IN_PROGRESS", COMPLETE = "COMPLETE", EXPIRED = "EXPIRED", FAILED = "FAILED" });
+
+wire::string_enum!(LifecyclePolicyStorageClass { ARCHIVE = "ARCHIVE", STANDARD = "STANDARD" });
+
+wire::string_enum!(LifecyclePolicyTargetStorageClass { ARCHIVE = "ARCHIVE" });
 
 wire::string_enum!(ScanStatus { IN_PROGRESS = "IN_PROGRESS", COMPLETE = "COMPLETE", FAILED = "FAILED", UNSUPPORTED_IMAGE = "UNSUPPORTED_IMAGE", ACTIVE = "ACTIVE", PENDING = "PENDING", SCAN_ELIGIBILITY_EXPIRED = "SCAN_ELIGIBILITY_EXPIRED", FINDINGS_UNAVAILABLE = "FINDINGS_UNAVAILABLE", LIMIT_EXCEEDED = "LIMIT_EXCEEDED", IMAGE_ARCHIVED = "IMAGE_ARCHIVED", IMAGE_SIZE_EXCEEDED = "IMAGE_SIZE_EXCEEDED" });
 

@@ -31,6 +31,27 @@ pub fn kms_exception_with(message: impl Into<String>, details: types::KmsExcepti
     kms_exception(message).with_details(details)
 }
 
+pub fn lifecycle_policy_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::LIFECYCLE_POLICY_NOT_FOUND_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn lifecycle_policy_preview_in_progress_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::LIFECYCLE_POLICY_PREVIEW_IN_PROGRESS_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn lifecycle_policy_preview_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::LIFECYCLE_POLICY_PREVIEW_NOT_FOUND_EXCEPTION,
+        message.into(),
+    )
+}
+
 pub fn limit_exceeded_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::LIMIT_EXCEEDED_EXCEPTION, message.into())
 }
@@ -50,10 +71,21 @@ pub fn repository_not_found_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::REPOSITORY_NOT_FOUND_EXCEPTION, message.into())
 }
 
+pub fn repository_policy_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::REPOSITORY_POLICY_NOT_FOUND_EXCEPTION,
+        message.into(),
+    )
+}
+
 pub fn server_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVER_EXCEPTION, message.into())
 }
 
 pub fn too_many_tags_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::TOO_MANY_TAGS_EXCEPTION, message.into())
+}
+
+pub fn validation_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::VALIDATION_EXCEPTION, message.into())
 }

@@ -150,10 +150,16 @@ pub(crate) static CREATE_REPOSITORY_CREATION_TEMPLATE: OperationSchema = Operati
 
 pub(crate) static DELETE_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     name: "DeleteLifecyclePolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DELETE_LIFECYCLE_POLICY_REQUEST,
+    output: &schemas::DELETE_LIFECYCLE_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::LIFECYCLE_POLICY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -161,6 +167,15 @@ pub(crate) static DELETE_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DeleteLifecyclePolicy;
+
+impl Operation for DeleteLifecyclePolicy {
+    type Input = types::DeleteLifecyclePolicyRequest;
+    type Output = types::DeleteLifecyclePolicyResponse;
+    const SCHEMA: &'static OperationSchema = &DELETE_LIFECYCLE_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DELETE_PULL_THROUGH_CACHE_RULE: OperationSchema = OperationSchema {
     name: "DeletePullThroughCacheRule",
@@ -235,10 +250,15 @@ pub(crate) static DELETE_REPOSITORY_CREATION_TEMPLATE: OperationSchema = Operati
 
 pub(crate) static DELETE_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     name: "DeleteRepositoryPolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DELETE_REPOSITORY_POLICY_REQUEST,
+    output: &schemas::DELETE_REPOSITORY_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::REPOSITORY_POLICY_NOT_FOUND_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -246,6 +266,15 @@ pub(crate) static DELETE_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DeleteRepositoryPolicy;
+
+impl Operation for DeleteRepositoryPolicy {
+    type Input = types::DeleteRepositoryPolicyRequest;
+    type Output = types::DeleteRepositoryPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &DELETE_REPOSITORY_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DELETE_SIGNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "DeleteSigningConfiguration",
@@ -484,10 +513,16 @@ pub(crate) static GET_DOWNLOAD_URL_FOR_LAYER: OperationSchema = OperationSchema 
 
 pub(crate) static GET_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     name: "GetLifecyclePolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_LIFECYCLE_POLICY_REQUEST,
+    output: &schemas::GET_LIFECYCLE_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::LIFECYCLE_POLICY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -496,12 +531,27 @@ pub(crate) static GET_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct GetLifecyclePolicy;
+
+impl Operation for GetLifecyclePolicy {
+    type Input = types::GetLifecyclePolicyRequest;
+    type Output = types::GetLifecyclePolicyResponse;
+    const SCHEMA: &'static OperationSchema = &GET_LIFECYCLE_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static GET_LIFECYCLE_POLICY_PREVIEW: OperationSchema = OperationSchema {
     name: "GetLifecyclePolicyPreview",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_LIFECYCLE_POLICY_PREVIEW_REQUEST,
+    output: &schemas::GET_LIFECYCLE_POLICY_PREVIEW_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::LIFECYCLE_POLICY_PREVIEW_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -509,6 +559,15 @@ pub(crate) static GET_LIFECYCLE_POLICY_PREVIEW: OperationSchema = OperationSchem
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetLifecyclePolicyPreview;
+
+impl Operation for GetLifecyclePolicyPreview {
+    type Input = types::GetLifecyclePolicyPreviewRequest;
+    type Output = types::GetLifecyclePolicyPreviewResponse;
+    const SCHEMA: &'static OperationSchema = &GET_LIFECYCLE_POLICY_PREVIEW;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_REGISTRY_POLICY: OperationSchema = OperationSchema {
     name: "GetRegistryPolicy",
@@ -540,10 +599,15 @@ pub(crate) static GET_REGISTRY_SCANNING_CONFIGURATION: OperationSchema = Operati
 
 pub(crate) static GET_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     name: "GetRepositoryPolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_REPOSITORY_POLICY_REQUEST,
+    output: &schemas::GET_REPOSITORY_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::REPOSITORY_POLICY_NOT_FOUND_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -551,6 +615,15 @@ pub(crate) static GET_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetRepositoryPolicy;
+
+impl Operation for GetRepositoryPolicy {
+    type Input = types::GetRepositoryPolicyRequest;
+    type Output = types::GetRepositoryPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &GET_REPOSITORY_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_SIGNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "GetSigningConfiguration",
@@ -651,10 +724,14 @@ pub(crate) static LIST_REPLICATION_BACKFILLS: OperationSchema = OperationSchema 
 
 pub(crate) static LIST_TAGS_FOR_RESOURCE: OperationSchema = OperationSchema {
     name: "ListTagsForResource",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::LIST_TAGS_FOR_RESOURCE_REQUEST,
+    output: &schemas::LIST_TAGS_FOR_RESOURCE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -662,6 +739,15 @@ pub(crate) static LIST_TAGS_FOR_RESOURCE: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct ListTagsForResource;
+
+impl Operation for ListTagsForResource {
+    type Input = types::ListTagsForResourceRequest;
+    type Output = types::ListTagsForResourceResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_TAGS_FOR_RESOURCE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_ACCOUNT_SETTING: OperationSchema = OperationSchema {
     name: "PutAccountSetting",
@@ -693,10 +779,15 @@ pub(crate) static PUT_IMAGE: OperationSchema = OperationSchema {
 
 pub(crate) static PUT_IMAGE_SCANNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "PutImageScanningConfiguration",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_IMAGE_SCANNING_CONFIGURATION_REQUEST,
+    output: &schemas::PUT_IMAGE_SCANNING_CONFIGURATION_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -704,13 +795,26 @@ pub(crate) static PUT_IMAGE_SCANNING_CONFIGURATION: OperationSchema = OperationS
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutImageScanningConfiguration;
+
+impl Operation for PutImageScanningConfiguration {
+    type Input = types::PutImageScanningConfigurationRequest;
+    type Output = types::PutImageScanningConfigurationResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_IMAGE_SCANNING_CONFIGURATION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_IMAGE_TAG_MUTABILITY: OperationSchema = OperationSchema {
     name: "PutImageTagMutability",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_IMAGE_TAG_MUTABILITY_REQUEST,
+    output: &schemas::PUT_IMAGE_TAG_MUTABILITY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -719,12 +823,26 @@ pub(crate) static PUT_IMAGE_TAG_MUTABILITY: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct PutImageTagMutability;
+
+impl Operation for PutImageTagMutability {
+    type Input = types::PutImageTagMutabilityRequest;
+    type Output = types::PutImageTagMutabilityResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_IMAGE_TAG_MUTABILITY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static PUT_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     name: "PutLifecyclePolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_LIFECYCLE_POLICY_REQUEST,
+    output: &schemas::PUT_LIFECYCLE_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -732,6 +850,15 @@ pub(crate) static PUT_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutLifecyclePolicy;
+
+impl Operation for PutLifecyclePolicy {
+    type Input = types::PutLifecyclePolicyRequest;
+    type Output = types::PutLifecyclePolicyResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_LIFECYCLE_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_REGISTRY_POLICY: OperationSchema = OperationSchema {
     name: "PutRegistryPolicy",
@@ -805,10 +932,14 @@ pub(crate) static REGISTER_PULL_TIME_UPDATE_EXCLUSION: OperationSchema = Operati
 
 pub(crate) static SET_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     name: "SetRepositoryPolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::SET_REPOSITORY_POLICY_REQUEST,
+    output: &schemas::SET_REPOSITORY_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -816,6 +947,15 @@ pub(crate) static SET_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct SetRepositoryPolicy;
+
+impl Operation for SetRepositoryPolicy {
+    type Input = types::SetRepositoryPolicyRequest;
+    type Output = types::SetRepositoryPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &SET_REPOSITORY_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static START_IMAGE_SCAN: OperationSchema = OperationSchema {
     name: "StartImageScan",
@@ -833,10 +973,17 @@ pub(crate) static START_IMAGE_SCAN: OperationSchema = OperationSchema {
 
 pub(crate) static START_LIFECYCLE_POLICY_PREVIEW: OperationSchema = OperationSchema {
     name: "StartLifecyclePolicyPreview",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::START_LIFECYCLE_POLICY_PREVIEW_REQUEST,
+    output: &schemas::START_LIFECYCLE_POLICY_PREVIEW_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::LIFECYCLE_POLICY_NOT_FOUND_EXCEPTION,
+        &schemas::LIFECYCLE_POLICY_PREVIEW_IN_PROGRESS_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -844,6 +991,15 @@ pub(crate) static START_LIFECYCLE_POLICY_PREVIEW: OperationSchema = OperationSch
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct StartLifecyclePolicyPreview;
+
+impl Operation for StartLifecyclePolicyPreview {
+    type Input = types::StartLifecyclePolicyPreviewRequest;
+    type Output = types::StartLifecyclePolicyPreviewResponse;
+    const SCHEMA: &'static OperationSchema = &START_LIFECYCLE_POLICY_PREVIEW;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static START_REPLICATION_BACKFILL: OperationSchema = OperationSchema {
     name: "StartReplicationBackfill",
@@ -875,10 +1031,16 @@ pub(crate) static STOP_REPLICATION_BACKFILL: OperationSchema = OperationSchema {
 
 pub(crate) static TAG_RESOURCE: OperationSchema = OperationSchema {
     name: "TagResource",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::TAG_RESOURCE_REQUEST,
+    output: &schemas::TAG_RESOURCE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::INVALID_TAG_PARAMETER_EXCEPTION,
+        &schemas::TOO_MANY_TAGS_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -887,12 +1049,27 @@ pub(crate) static TAG_RESOURCE: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct TagResource;
+
+impl Operation for TagResource {
+    type Input = types::TagResourceRequest;
+    type Output = types::TagResourceResponse;
+    const SCHEMA: &'static OperationSchema = &TAG_RESOURCE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static UNTAG_RESOURCE: OperationSchema = OperationSchema {
     name: "UntagResource",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::UNTAG_RESOURCE_REQUEST,
+    output: &schemas::UNTAG_RESOURCE_RESPONSE,
+    errors: &[
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::INVALID_TAG_PARAMETER_EXCEPTION,
+        &schemas::TOO_MANY_TAGS_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -900,6 +1077,15 @@ pub(crate) static UNTAG_RESOURCE: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct UntagResource;
+
+impl Operation for UntagResource {
+    type Input = types::UntagResourceRequest;
+    type Output = types::UntagResourceResponse;
+    const SCHEMA: &'static OperationSchema = &UNTAG_RESOURCE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static UPDATE_IMAGE_STORAGE_CLASS: OperationSchema = OperationSchema {
     name: "UpdateImageStorageClass",

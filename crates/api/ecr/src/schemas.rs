@@ -152,6 +152,99 @@ pub static CREATE_REPOSITORY_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static DELETE_LIFECYCLE_POLICY_REQUEST: Schema = Schema {
+    name: "DeleteLifecyclePolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_LIFECYCLE_POLICY_RESPONSE: Schema = Schema {
+    name: "DeleteLifecyclePolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lastEvaluatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_REPOSITORY_POLICY_REQUEST: Schema = Schema {
+    name: "DeleteRepositoryPolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_REPOSITORY_POLICY_RESPONSE: Schema = Schema {
+    name: "DeleteRepositoryPolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "policyText",
+            target: &REPOSITORY_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static DELETE_REPOSITORY_REQUEST: Schema = Schema {
     name: "DeleteRepositoryRequest",
     kind: Kind::Structure,
@@ -413,6 +506,203 @@ pub static GET_AUTHORIZATION_TOKEN_RESPONSE: Schema = Schema {
         traits: &Traits::NONE,
     }],
     traits: &Traits::NONE,
+};
+
+pub static GET_LIFECYCLE_POLICY_PREVIEW_REQUEST: Schema = Schema {
+    name: "GetLifecyclePolicyPreviewRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filter",
+            target: &LIFECYCLE_POLICY_PREVIEW_FILTER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageIds",
+            target: &IMAGE_IDENTIFIER_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &LIFECYCLE_PREVIEW_MAX_RESULTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LIFECYCLE_POLICY_PREVIEW_RESPONSE: Schema = Schema {
+    name: "GetLifecyclePolicyPreviewResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "previewResults",
+            target: &LIFECYCLE_POLICY_PREVIEW_RESULT_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &LIFECYCLE_POLICY_PREVIEW_STATUS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "summary",
+            target: &LIFECYCLE_POLICY_PREVIEW_SUMMARY,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LIFECYCLE_POLICY_REQUEST: Schema = Schema {
+    name: "GetLifecyclePolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_LIFECYCLE_POLICY_RESPONSE: Schema = Schema {
+    name: "GetLifecyclePolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lastEvaluatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_REPOSITORY_POLICY_REQUEST: Schema = Schema {
+    name: "GetRepositoryPolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_REPOSITORY_POLICY_RESPONSE: Schema = Schema {
+    name: "GetRepositoryPolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "policyText",
+            target: &REPOSITORY_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static IMAGE_ACTION_TYPE: Schema = Schema {
+    name: "ImageActionType",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["EXPIRE", "TRANSITION"],
+        ..Traits::NONE
+    },
+};
+
+pub static IMAGE_COUNT: Schema = Schema {
+    name: "ImageCount",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        ..Traits::NONE
+    },
 };
 
 pub static IMAGE_DETAIL: Schema = Schema {
@@ -862,6 +1152,221 @@ pub static KMS_KEY: Schema = Schema {
     },
 };
 
+pub static LIFECYCLE_POLICY_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "LifecyclePolicyNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LifecyclePolicyNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_FILTER: Schema = Schema {
+    name: "LifecyclePolicyPreviewFilter",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "tagStatus",
+        target: &TAG_STATUS,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_IN_PROGRESS_EXCEPTION: Schema = Schema {
+    name: "LifecyclePolicyPreviewInProgressException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LifecyclePolicyPreviewInProgressException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "LifecyclePolicyPreviewNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LifecyclePolicyPreviewNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_RESULT: Schema = Schema {
+    name: "LifecyclePolicyPreviewResult",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "action",
+            target: &LIFECYCLE_POLICY_RULE_ACTION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "appliedRulePriority",
+            target: &LIFECYCLE_POLICY_RULE_PRIORITY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageDigest",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imagePushedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageTags",
+            target: &IMAGE_TAG_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "storageClass",
+            target: &LIFECYCLE_POLICY_STORAGE_CLASS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_RESULT_LIST: Schema = Schema {
+    name: "LifecyclePolicyPreviewResultList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LIFECYCLE_POLICY_PREVIEW_RESULT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_STATUS: Schema = Schema {
+    name: "LifecyclePolicyPreviewStatus",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["IN_PROGRESS", "COMPLETE", "EXPIRED", "FAILED"],
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_PREVIEW_SUMMARY: Schema = Schema {
+    name: "LifecyclePolicyPreviewSummary",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "expiringImageTotalCount",
+            target: &IMAGE_COUNT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "transitioningImageTotalCounts",
+            target: &TRANSITIONING_IMAGE_TOTAL_COUNTS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIFECYCLE_POLICY_RULE_ACTION: Schema = Schema {
+    name: "LifecyclePolicyRuleAction",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "targetStorageClass",
+            target: &LIFECYCLE_POLICY_TARGET_STORAGE_CLASS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "type",
+            target: &IMAGE_ACTION_TYPE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIFECYCLE_POLICY_RULE_PRIORITY: Schema = Schema {
+    name: "LifecyclePolicyRulePriority",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_STORAGE_CLASS: Schema = Schema {
+    name: "LifecyclePolicyStorageClass",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["ARCHIVE", "STANDARD"],
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_TARGET_STORAGE_CLASS: Schema = Schema {
+    name: "LifecyclePolicyTargetStorageClass",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["ARCHIVE"],
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_POLICY_TEXT: Schema = Schema {
+    name: "LifecyclePolicyText",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(100.0),
+        max: Some(30720.0),
+        ..Traits::NONE
+    },
+};
+
+pub static LIFECYCLE_PREVIEW_MAX_RESULTS: Schema = Schema {
+    name: "LifecyclePreviewMaxResults",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
 pub static LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
     name: "LimitExceededException",
     kind: Kind::Structure,
@@ -953,6 +1458,31 @@ pub static LIST_IMAGES_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static LIST_TAGS_FOR_RESOURCE_REQUEST: Schema = Schema {
+    name: "ListTagsForResourceRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "resourceArn",
+        target: &prelude::STRING,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_TAGS_FOR_RESOURCE_RESPONSE: Schema = Schema {
+    name: "ListTagsForResourceResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "tags",
+        target: &TAG_LIST,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static MAX_RESULTS: Schema = Schema {
     name: "MaxResults",
     kind: Kind::Integer,
@@ -962,6 +1492,172 @@ pub static MAX_RESULTS: Schema = Schema {
         max: Some(1000.0),
         ..Traits::NONE
     },
+};
+
+pub static PUT_IMAGE_SCANNING_CONFIGURATION_REQUEST: Schema = Schema {
+    name: "PutImageScanningConfigurationRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageScanningConfiguration",
+            target: &IMAGE_SCANNING_CONFIGURATION,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_IMAGE_SCANNING_CONFIGURATION_RESPONSE: Schema = Schema {
+    name: "PutImageScanningConfigurationResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageScanningConfiguration",
+            target: &IMAGE_SCANNING_CONFIGURATION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_IMAGE_TAG_MUTABILITY_REQUEST: Schema = Schema {
+    name: "PutImageTagMutabilityRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageTagMutability",
+            target: &IMAGE_TAG_MUTABILITY,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "imageTagMutabilityExclusionFilters",
+            target: &IMAGE_TAG_MUTABILITY_EXCLUSION_FILTERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_IMAGE_TAG_MUTABILITY_RESPONSE: Schema = Schema {
+    name: "PutImageTagMutabilityResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageTagMutability",
+            target: &IMAGE_TAG_MUTABILITY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageTagMutabilityExclusionFilters",
+            target: &IMAGE_TAG_MUTABILITY_EXCLUSION_FILTERS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_LIFECYCLE_POLICY_REQUEST: Schema = Schema {
+    name: "PutLifecyclePolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_LIFECYCLE_POLICY_RESPONSE: Schema = Schema {
+    name: "PutLifecyclePolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
 };
 
 pub static REGISTRY_ID: Schema = Schema {
@@ -1122,6 +1818,36 @@ pub static REPOSITORY_NOT_FOUND_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static REPOSITORY_POLICY_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "RepositoryPolicyNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "RepositoryPolicyNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static REPOSITORY_POLICY_TEXT: Schema = Schema {
+    name: "RepositoryPolicyText",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(10240.0),
+        ..Traits::NONE
+    },
+};
+
 pub static SCAN_STATUS: Schema = Schema {
     name: "ScanStatus",
     kind: Kind::String,
@@ -1163,6 +1889,63 @@ pub static SERVER_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static SET_REPOSITORY_POLICY_REQUEST: Schema = Schema {
+    name: "SetRepositoryPolicyRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "force",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "policyText",
+            target: &REPOSITORY_POLICY_TEXT,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static SET_REPOSITORY_POLICY_RESPONSE: Schema = Schema {
+    name: "SetRepositoryPolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "policyText",
+            target: &REPOSITORY_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static SEVERITY_COUNT: Schema = Schema {
     name: "SeverityCount",
     kind: Kind::Integer,
@@ -1171,6 +1954,60 @@ pub static SEVERITY_COUNT: Schema = Schema {
         min: Some(0.0),
         ..Traits::NONE
     },
+};
+
+pub static START_LIFECYCLE_POLICY_PREVIEW_REQUEST: Schema = Schema {
+    name: "StartLifecyclePolicyPreviewRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static START_LIFECYCLE_POLICY_PREVIEW_RESPONSE: Schema = Schema {
+    name: "StartLifecyclePolicyPreviewResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lifecyclePolicyText",
+            target: &LIFECYCLE_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &LIFECYCLE_POLICY_PREVIEW_STATUS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
 };
 
 pub static TAG: Schema = Schema {
@@ -1197,6 +2034,17 @@ pub static TAG: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static TAG_KEY_LIST: Schema = Schema {
+    name: "TagKeyList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static TAG_LIST: Schema = Schema {
     name: "TagList",
     kind: Kind::List,
@@ -1205,6 +2053,37 @@ pub static TAG_LIST: Schema = Schema {
         target: &TAG,
         traits: &Traits::NONE,
     }],
+    traits: &Traits::NONE,
+};
+
+pub static TAG_RESOURCE_REQUEST: Schema = Schema {
+    name: "TagResourceRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "resourceArn",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "tags",
+            target: &TAG_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TAG_RESOURCE_RESPONSE: Schema = Schema {
+    name: "TagResourceResponse",
+    kind: Kind::Structure,
+    members: &[],
     traits: &Traits::NONE,
 };
 
@@ -1229,6 +2108,85 @@ pub static TOO_MANY_TAGS_EXCEPTION: Schema = Schema {
     traits: &Traits {
         error: Some(ErrorTraits {
             code: "TooManyTagsException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static TRANSITIONING_IMAGE_TOTAL_COUNT: Schema = Schema {
+    name: "TransitioningImageTotalCount",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageTotalCount",
+            target: &IMAGE_COUNT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "targetStorageClass",
+            target: &LIFECYCLE_POLICY_TARGET_STORAGE_CLASS,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static TRANSITIONING_IMAGE_TOTAL_COUNTS: Schema = Schema {
+    name: "TransitioningImageTotalCounts",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &TRANSITIONING_IMAGE_TOTAL_COUNT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static UNTAG_RESOURCE_REQUEST: Schema = Schema {
+    name: "UntagResourceRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "resourceArn",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "tagKeys",
+            target: &TAG_KEY_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static UNTAG_RESOURCE_RESPONSE: Schema = Schema {
+    name: "UntagResourceResponse",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static VALIDATION_EXCEPTION: Schema = Schema {
+    name: "ValidationException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ValidationException",
             status: 400,
             fault: Fault::Client,
             message_member: "message",

@@ -101,11 +101,24 @@ impl<S> Service for Server<S>
 where
     S: Handle<operations::BatchDeleteImage>
         + Handle<operations::CreateRepository>
+        + Handle<operations::DeleteLifecyclePolicy>
         + Handle<operations::DeleteRepository>
+        + Handle<operations::DeleteRepositoryPolicy>
         + Handle<operations::DescribeImages>
         + Handle<operations::DescribeRepositories>
         + Handle<operations::GetAuthorizationToken>
+        + Handle<operations::GetLifecyclePolicy>
+        + Handle<operations::GetLifecyclePolicyPreview>
+        + Handle<operations::GetRepositoryPolicy>
         + Handle<operations::ListImages>
+        + Handle<operations::ListTagsForResource>
+        + Handle<operations::PutImageScanningConfiguration>
+        + Handle<operations::PutImageTagMutability>
+        + Handle<operations::PutLifecyclePolicy>
+        + Handle<operations::SetRepositoryPolicy>
+        + Handle<operations::StartLifecyclePolicyPreview>
+        + Handle<operations::TagResource>
+        + Handle<operations::UntagResource>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -119,7 +132,13 @@ where
         match call.operation.name {
             "BatchDeleteImage" => wire::serve::<operations::BatchDeleteImage, S>(&self.0, call),
             "CreateRepository" => wire::serve::<operations::CreateRepository, S>(&self.0, call),
+            "DeleteLifecyclePolicy" => {
+                wire::serve::<operations::DeleteLifecyclePolicy, S>(&self.0, call)
+            }
             "DeleteRepository" => wire::serve::<operations::DeleteRepository, S>(&self.0, call),
+            "DeleteRepositoryPolicy" => {
+                wire::serve::<operations::DeleteRepositoryPolicy, S>(&self.0, call)
+            }
             "DescribeImages" => wire::serve::<operations::DescribeImages, S>(&self.0, call),
             "DescribeRepositories" => {
                 wire::serve::<operations::DescribeRepositories, S>(&self.0, call)
@@ -127,7 +146,32 @@ where
             "GetAuthorizationToken" => {
                 wire::serve::<operations::GetAuthorizationToken, S>(&self.0, call)
             }
+            "GetLifecyclePolicy" => wire::serve::<operations::GetLifecyclePolicy, S>(&self.0, call),
+            "GetLifecyclePolicyPreview" => {
+                wire::serve::<operations::GetLifecyclePolicyPreview, S>(&self.0, call)
+            }
+            "GetRepositoryPolicy" => {
+                wire::serve::<operations::GetRepositoryPolicy, S>(&self.0, call)
+            }
             "ListImages" => wire::serve::<operations::ListImages, S>(&self.0, call),
+            "ListTagsForResource" => {
+                wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
+            }
+            "PutImageScanningConfiguration" => {
+                wire::serve::<operations::PutImageScanningConfiguration, S>(&self.0, call)
+            }
+            "PutImageTagMutability" => {
+                wire::serve::<operations::PutImageTagMutability, S>(&self.0, call)
+            }
+            "PutLifecyclePolicy" => wire::serve::<operations::PutLifecyclePolicy, S>(&self.0, call),
+            "SetRepositoryPolicy" => {
+                wire::serve::<operations::SetRepositoryPolicy, S>(&self.0, call)
+            }
+            "StartLifecyclePolicyPreview" => {
+                wire::serve::<operations::StartLifecyclePolicyPreview, S>(&self.0, call)
+            }
+            "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
+            "UntagResource" => wire::serve::<operations::UntagResource, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

@@ -54,6 +54,41 @@ pub struct CreateRepositoryResponse {
 wire::shape!(CreateRepositoryResponse, schemas::CREATE_REPOSITORY_RESPONSE, { 0 => repository });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DeleteLifecyclePolicyRequest {
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(DeleteLifecyclePolicyRequest, schemas::DELETE_LIFECYCLE_POLICY_REQUEST, { 0 => registry_id, 1 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteLifecyclePolicyResponse {
+    pub last_evaluated_at: Option<wire::Timestamp>,
+    pub lifecycle_policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(DeleteLifecyclePolicyResponse, schemas::DELETE_LIFECYCLE_POLICY_RESPONSE, { 0 => last_evaluated_at, 1 => lifecycle_policy_text, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteRepositoryPolicyRequest {
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(DeleteRepositoryPolicyRequest, schemas::DELETE_REPOSITORY_POLICY_REQUEST, { 0 => registry_id, 1 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteRepositoryPolicyResponse {
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(DeleteRepositoryPolicyResponse, schemas::DELETE_REPOSITORY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DeleteRepositoryRequest {
     pub force: Option<bool>,
     pub registry_id: Option<String>,
@@ -138,6 +173,66 @@ pub struct GetAuthorizationTokenResponse {
 wire::shape!(GetAuthorizationTokenResponse, schemas::GET_AUTHORIZATION_TOKEN_RESPONSE, { 0 => authorization_data });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct GetLifecyclePolicyPreviewRequest {
+    pub filter: Option<LifecyclePolicyPreviewFilter>,
+    pub image_ids: Option<Vec<ImageIdentifier>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(GetLifecyclePolicyPreviewRequest, schemas::GET_LIFECYCLE_POLICY_PREVIEW_REQUEST, { 0 => filter, 1 => image_ids, 2 => max_results, 3 => next_token, 4 => registry_id, 5 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLifecyclePolicyPreviewResponse {
+    pub lifecycle_policy_text: Option<String>,
+    pub next_token: Option<String>,
+    pub preview_results: Option<Vec<LifecyclePolicyPreviewResult>>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub status: Option<LifecyclePolicyPreviewStatus>,
+    pub summary: Option<LifecyclePolicyPreviewSummary>,
+}
+
+wire::shape!(GetLifecyclePolicyPreviewResponse, schemas::GET_LIFECYCLE_POLICY_PREVIEW_RESPONSE, { 0 => lifecycle_policy_text, 1 => next_token, 2 => preview_results, 3 => registry_id, 4 => repository_name, 5 => status, 6 => summary });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLifecyclePolicyRequest {
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(GetLifecyclePolicyRequest, schemas::GET_LIFECYCLE_POLICY_REQUEST, { 0 => registry_id, 1 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetLifecyclePolicyResponse {
+    pub last_evaluated_at: Option<wire::Timestamp>,
+    pub lifecycle_policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(GetLifecyclePolicyResponse, schemas::GET_LIFECYCLE_POLICY_RESPONSE, { 0 => last_evaluated_at, 1 => lifecycle_policy_text, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetRepositoryPolicyRequest {
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(GetRepositoryPolicyRequest, schemas::GET_REPOSITORY_POLICY_REQUEST, { 0 => registry_id, 1 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetRepositoryPolicyResponse {
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(GetRepositoryPolicyResponse, schemas::GET_REPOSITORY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ImageDetail {
     pub artifact_media_type: Option<String>,
     pub image_digest: Option<String>,
@@ -216,6 +311,41 @@ pub struct KmsException {
 wire::shape!(KmsException, schemas::KMS_EXCEPTION, { 0 => kms_error, 1 => message });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct LifecyclePolicyPreviewFilter {
+    pub tag_status: Option<TagStatus>,
+}
+
+wire::shape!(LifecyclePolicyPreviewFilter, schemas::LIFECYCLE_POLICY_PREVIEW_FILTER, { 0 => tag_status });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct LifecyclePolicyPreviewResult {
+    pub action: Option<LifecyclePolicyRuleAction>,
+    pub applied_rule_priority: Option<i32>,
+    pub image_digest: Option<String>,
+    pub image_pushed_at: Option<wire::Timestamp>,
+    pub image_tags: Option<Vec<String>>,
+    pub storage_class: Option<LifecyclePolicyStorageClass>,
+}
+
+wire::shape!(LifecyclePolicyPreviewResult, schemas::LIFECYCLE_POLICY_PREVIEW_RESULT, { 0 => action, 1 => applied_rule_priority, 2 => image_digest, 3 => image_pushed_at, 4 => image_tags, 5 => storage_class });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct LifecyclePolicyPreviewSummary {
+    pub expiring_image_total_count: Option<i32>,
+    pub transitioning_image_total_counts: Option<Vec<TransitioningImageTotalCount>>,
+}
+
+wire::shape!(LifecyclePolicyPreviewSummary, schemas::LIFECYCLE_POLICY_PREVIEW_SUMMARY, { 0 => expiring_image_total_count, 1 => transitioning_image_total_counts });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct LifecyclePolicyRuleAction {
+    pub target_storage_class: Option<LifecyclePolicyTargetStorageClass>,
+    pub r#type: Option<ImageActionType>,
+}
+
+wire::shape!(LifecyclePolicyRuleAction, schemas::LIFECYCLE_POLICY_RULE_ACTION, { 0 => target_storage_class, 1 => r#type });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ListImagesFilter {
     pub image_status: Option<ImageStatusFilter>,
     pub tag_status: Option<TagStatus>,
@@ -243,6 +373,76 @@ pub struct ListImagesResponse {
 wire::shape!(ListImagesResponse, schemas::LIST_IMAGES_RESPONSE, { 0 => image_ids, 1 => next_token });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ListTagsForResourceRequest {
+    pub resource_arn: Option<String>,
+}
+
+wire::shape!(ListTagsForResourceRequest, schemas::LIST_TAGS_FOR_RESOURCE_REQUEST, { 0 => resource_arn });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListTagsForResourceResponse {
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::shape!(ListTagsForResourceResponse, schemas::LIST_TAGS_FOR_RESOURCE_RESPONSE, { 0 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutImageScanningConfigurationRequest {
+    pub image_scanning_configuration: Option<ImageScanningConfiguration>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutImageScanningConfigurationRequest, schemas::PUT_IMAGE_SCANNING_CONFIGURATION_REQUEST, { 0 => image_scanning_configuration, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutImageScanningConfigurationResponse {
+    pub image_scanning_configuration: Option<ImageScanningConfiguration>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutImageScanningConfigurationResponse, schemas::PUT_IMAGE_SCANNING_CONFIGURATION_RESPONSE, { 0 => image_scanning_configuration, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutImageTagMutabilityRequest {
+    pub image_tag_mutability: Option<ImageTagMutability>,
+    pub image_tag_mutability_exclusion_filters: Option<Vec<ImageTagMutabilityExclusionFilter>>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutImageTagMutabilityRequest, schemas::PUT_IMAGE_TAG_MUTABILITY_REQUEST, { 0 => image_tag_mutability, 1 => image_tag_mutability_exclusion_filters, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutImageTagMutabilityResponse {
+    pub image_tag_mutability: Option<ImageTagMutability>,
+    pub image_tag_mutability_exclusion_filters: Option<Vec<ImageTagMutabilityExclusionFilter>>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutImageTagMutabilityResponse, schemas::PUT_IMAGE_TAG_MUTABILITY_RESPONSE, { 0 => image_tag_mutability, 1 => image_tag_mutability_exclusion_filters, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutLifecyclePolicyRequest {
+    pub lifecycle_policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutLifecyclePolicyRequest, schemas::PUT_LIFECYCLE_POLICY_REQUEST, { 0 => lifecycle_policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutLifecyclePolicyResponse {
+    pub lifecycle_policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutLifecyclePolicyResponse, schemas::PUT_LIFECYCLE_POLICY_RESPONSE, { 0 => lifecycle_policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct Repository {
     pub created_at: Option<wire::Timestamp>,
     pub encryption_configuration: Option<EncryptionConfiguration>,
@@ -258,9 +458,81 @@ pub struct Repository {
 wire::shape!(Repository, schemas::REPOSITORY, { 0 => created_at, 1 => encryption_configuration, 2 => image_scanning_configuration, 3 => image_tag_mutability, 4 => image_tag_mutability_exclusion_filters, 5 => registry_id, 6 => repository_arn, 7 => repository_name, 8 => repository_uri });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct SetRepositoryPolicyRequest {
+    pub force: Option<bool>,
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(SetRepositoryPolicyRequest, schemas::SET_REPOSITORY_POLICY_REQUEST, { 0 => force, 1 => policy_text, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct SetRepositoryPolicyResponse {
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(SetRepositoryPolicyResponse, schemas::SET_REPOSITORY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StartLifecyclePolicyPreviewRequest {
+    pub lifecycle_policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(StartLifecyclePolicyPreviewRequest, schemas::START_LIFECYCLE_POLICY_PREVIEW_REQUEST, { 0 => lifecycle_policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct StartLifecyclePolicyPreviewResponse {
+    pub lifecycle_policy_text: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub status: Option<LifecyclePolicyPreviewStatus>,
+}
+
+wire::shape!(StartLifecyclePolicyPreviewResponse, schemas::START_LIFECYCLE_POLICY_PREVIEW_RESPONSE, { 0 => lifecycle_policy_text, 1 => registry_id, 2 => repository_name, 3 => status });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct Tag {
     pub key: Option<String>,
     pub value: Option<String>,
 }
 
 wire::shape!(Tag, schemas::TAG, { 0 => key, 1 => value });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TagResourceRequest {
+    pub resource_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::shape!(TagResourceRequest, schemas::TAG_RESOURCE_REQUEST, { 0 => resource_arn, 1 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TagResourceResponse {}
+
+wire::shape!(TagResourceResponse, schemas::TAG_RESOURCE_RESPONSE, {});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct TransitioningImageTotalCount {
+    pub image_total_count: Option<i32>,
+    pub target_storage_class: Option<LifecyclePolicyTargetStorageClass>,
+}
+
+wire::shape!(TransitioningImageTotalCount, schemas::TRANSITIONING_IMAGE_TOTAL_COUNT, { 0 => image_total_count, 1 => target_storage_class });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct UntagResourceRequest {
+    pub resource_arn: Option<String>,
+    pub tag_keys: Option<Vec<String>>,
+}
+
+wire::shape!(UntagResourceRequest, schemas::UNTAG_RESOURCE_REQUEST, { 0 => resource_arn, 1 => tag_keys });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct UntagResourceResponse {}
+
+wire::shape!(UntagResourceResponse, schemas::UNTAG_RESOURCE_RESPONSE, {});

@@ -119,6 +119,7 @@ impl RunningServer {
         let mut running = services.control.spawn_loops(&stopping).await?;
         running.extend(services.ecs.spawn_loops(&stopping));
         running.extend(services.secrets_manager.spawn_loops(&stopping));
+        running.extend(services.ecr.spawn_loops(&stopping));
         if let (Some(certificates), Some(tls)) = (certificates, tls) {
             let renewing = certificates.renew_until(tls, stopping.clone());
             running.push(clock.spawn("certificates", renewing));

@@ -190,6 +190,12 @@ pub const REPOSITORIES_PER_REGISTRY: usize = 100_000;
 /// ListImages, DescribeImages and DescribeRepositories give this many at most, and `ECR_PAGE_ITEMS` when not asked.
 pub const ECR_PAGE_ITEMS_MAX: usize = 1000;
 pub const ECR_PAGE_ITEMS: usize = 100;
+/// GetLifecyclePolicyPreview gives this many at most.
+pub const LIFECYCLE_PREVIEW_PAGE_ITEMS: usize = 100;
+/// How often a lifecycle policy is applied. AWS promises a day.
+pub const LIFECYCLE_EVERY_SECONDS: u64 = 60 * 60;
+/// A lifecycle policy that was written takes no image before this: time to take it back.
+pub const LIFECYCLE_SETTLE_SECONDS: u64 = 15;
 /// Image ids or repository names that one request may have.
 pub const ECR_REQUEST_ITEMS: usize = 100;
 

@@ -8,7 +8,7 @@ use crate::images;
 use crate::records::{
     ImageRecord, LayerRecord, RepositoryRecord, TagRecord, in_repository, repository_key,
 };
-use crate::refusals::repository_unknown;
+use crate::refusals::{repository_unknown, tag_immutable};
 
 /// What stops a transaction for the registry.
 enum Stop {
@@ -204,11 +204,8 @@ impl Catalog for Ecr {
             if let Some(tag) = tag {
                 let present = tx.get::<TagRecord>(&in_repository(&key, tag));
                 let is_other = present.is_some_and(|present| present.digest != entry.digest);
-                if is_other && record.immutable_tags {
-                    return Err(CatalogError::TagImmutable(format!(
-                        "The image tag '{tag}' already exists in the '{repository}' repository and cannot be \
-                         overwritten because the repository is immutable."
-                    )));
+                if is_other && !record.tag_mutability().may_move(tag) {
+                    return Err(CatalogError::TagImmutable(tag_immutable(record, tag)));
                 }
                 tx.put(TagRecord {
                     repository: key.clone(),

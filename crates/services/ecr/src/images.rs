@@ -8,7 +8,10 @@ use registry::{Digest, Reference};
 use state::{Head, Store, Tx};
 use wire::Error;
 
-use crate::records::{ImageRecord, LayerRecord, RepositoryRecord, TagRecord, in_repository};
+use crate::records::{
+    ImageRecord, LayerRecord, LifecyclePolicyRecord, LifecyclePreviewRecord,
+    RepositoryPolicyRecord, RepositoryRecord, TagRecord, in_repository,
+};
 
 /// Rows deleted in one transaction.
 const BATCH_ROWS: usize = 90;
@@ -41,10 +44,31 @@ pub(crate) async fn delete(
     repository_key: &str,
     digest: &Digest,
 ) -> Result<Option<Vec<String>>, Error> {
+    delete_if(store, repository_key, digest, |_, _| true).await
+}
+
+/// As [`delete`], if the image still is what it was when that was decided. It is asked once, in the first transaction.
+pub(crate) async fn delete_if(
+    store: &Store,
+    repository_key: &str,
+    digest: &Digest,
+    may: impl Fn(&Head, &ImageRecord) -> bool,
+) -> Result<Option<Vec<String>>, Error> {
     let key = in_repository(repository_key, digest.as_str());
     let mut deleted_tags = Vec::new();
+    let mut is_decided = false;
     let image = loop {
-        let (tags, image) = transact(store, |tx| delete_some(tx, &key)).await?;
+        let batch = transact(store, |tx| {
+            let image = tx.get::<ImageRecord>(&key);
+            if !is_decided && !image.is_some_and(|image| may(tx, &image)) {
+                return Ok(None);
+            }
+            delete_some(tx, &key).map(Some)
+        });
+        let Some((tags, image)) = batch.await? else {
+            return Ok(None);
+        };
+        is_decided = true;
         let is_done = tags.len() < BATCH_ROWS;
         deleted_tags.extend(tags);
         if is_done {
@@ -70,6 +94,9 @@ pub(crate) async fn delete_repository(store: &Store, repository_key: &str) -> Re
             let is_done = room > 0;
             if is_done {
                 tx.delete::<RepositoryRecord>(repository_key);
+                tx.delete::<RepositoryPolicyRecord>(repository_key);
+                tx.delete::<LifecyclePolicyRecord>(repository_key);
+                tx.delete::<LifecyclePreviewRecord>(repository_key);
             }
             Ok(is_done)
         })

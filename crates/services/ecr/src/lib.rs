@@ -4,10 +4,14 @@
 mod access;
 mod catalog;
 mod images;
+mod lifecycle;
+mod loops;
+mod mutability;
 mod operations;
 mod records;
 mod refusals;
 mod render;
+mod tagging;
 mod token;
 
 use std::sync::Arc;
@@ -16,7 +20,10 @@ use clock::Clock;
 use state::{Schema, StateError, Store};
 use wire::Authorizer;
 
-pub use records::{ImageRecord, LayerRecord, RepositoryRecord, TagRecord};
+pub use records::{
+    ImageRecord, LayerRecord, LifecyclePolicyRecord, LifecyclePreviewRecord,
+    RepositoryPolicyRecord, RepositoryRecord, TagRecord,
+};
 use token::{TokenKey, TokenKeyRecord};
 
 /// What the operator sets.
@@ -64,6 +71,9 @@ impl Ecr {
             .table::<ImageRecord>()
             .table::<TagRecord>()
             .table::<LayerRecord>()
+            .table::<RepositoryPolicyRecord>()
+            .table::<LifecyclePolicyRecord>()
+            .table::<LifecyclePreviewRecord>()
             .table::<TokenKeyRecord>()
     }
 }

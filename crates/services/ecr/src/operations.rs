@@ -2,22 +2,37 @@
 
 mod batch_delete_image;
 mod create_repository;
+mod delete_lifecycle_policy;
 mod delete_repository;
+mod delete_repository_policy;
 mod describe_images;
 mod describe_repositories;
 mod get_authorization_token;
+mod get_lifecycle_policy;
+mod get_lifecycle_policy_preview;
+mod get_repository_policy;
 mod list_images;
+mod list_tags_for_resource;
+mod put_image_scanning_configuration;
+mod put_image_tag_mutability;
+mod put_lifecycle_policy;
+mod set_repository_policy;
+mod start_lifecycle_policy_preview;
+mod tag_resource;
+mod untag_resource;
 
 use std::sync::Arc;
 
 use api_ecr::errors::invalid_parameter_exception;
-use api_ecr::types::{ImageIdentifier, ImageStatusFilter, TagStatus};
+use api_ecr::types::{ImageIdentifier, ImageScanningConfiguration, ImageStatusFilter, TagStatus};
 use kit::Page;
+use kit::answer::{Refusal, transact};
 use limits::{ECR_PAGE_ITEMS, ECR_PAGE_ITEMS_MAX};
 use registry::{Digest, Reference, Scope};
-use state::Head;
+use state::{Head, Tx};
 use wire::{Caller, Error};
 
+use crate::Ecr;
 use crate::access::scope_of;
 use crate::records::{RepositoryRecord, repository_key};
 use crate::refusals::{invalid_parameter, repository_not_found, unsupported};
@@ -39,6 +54,27 @@ fn required(name: Option<String>) -> Result<String, Error> {
 fn find_repository(head: &Head, scope: &Scope, name: &str) -> Result<Arc<RepositoryRecord>, Error> {
     head.get::<RepositoryRecord>(&repository_key(scope, name))
         .ok_or_else(|| repository_not_found(scope, name))
+}
+
+impl Ecr {
+    /// Changes a repository that must exist.
+    async fn change_repository<T>(
+        &self,
+        scope: &Scope,
+        name: &str,
+        change: impl FnOnce(&mut Tx<'_>, &mut RepositoryRecord) -> Result<T, Refusal>,
+    ) -> Result<T, Error> {
+        transact(&self.store, |tx| {
+            let known = find_repository(tx, scope, name)?;
+            let mut record = RepositoryRecord::clone(&known);
+            let value = change(tx, &mut record)?;
+            if record != *known {
+                tx.put(record);
+            }
+            Ok(value)
+        })
+        .await
+    }
 }
 
 fn page_of(max_results: Option<i32>, next_token: Option<&str>) -> Result<Page, Error> {
@@ -85,6 +121,16 @@ impl ImageId {
             (None, Some(digest)) => Reference::Digest(digest.clone()),
             (None, None) => unreachable!("an image id names something"),
         }
+    }
+}
+
+/// Nothing scans images.
+fn refuse_scanning(asked: Option<&ImageScanningConfiguration>) -> Result<(), Error> {
+    match asked.and_then(|asked| asked.scan_on_push) {
+        Some(true) => Err(unsupported(
+            "scanning of images (imageScanningConfiguration.scanOnPush)",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use clock::UnixMillis;
 use registry::{Digest, ManifestEntry, Scope};
+use registry_rules::TagMutability;
 use serde::{Deserialize, Serialize};
 use state::{Index, Record};
 
@@ -16,6 +17,9 @@ pub struct RepositoryRecord {
     pub created_at: UnixMillis,
     /// A tag that is there cannot be pushed again.
     pub immutable_tags: bool,
+    /// Patterns of tags for which the opposite holds.
+    #[serde(default)]
+    pub tag_exclusions: Vec<String>,
     pub tags: Vec<(String, String)>,
 }
 
@@ -29,6 +33,13 @@ impl Record for RepositoryRecord {
 }
 
 impl RepositoryRecord {
+    pub fn tag_mutability(&self) -> TagMutability<'_> {
+        TagMutability {
+            immutable: self.immutable_tags,
+            exclusions: &self.tag_exclusions,
+        }
+    }
+
     pub fn scope(&self) -> Scope {
         Scope {
             account: self.account.clone(),
@@ -189,6 +200,60 @@ impl Record for LayerRecord {
 impl LayerRecord {
     /// In all repositories.
     pub const BY_DIGEST: &'static str = "by_digest";
+}
+
+/// A repository's own policy: who else may use it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepositoryPolicyRecord {
+    /// Key of the repository.
+    pub repository: String,
+    pub text: String,
+}
+
+impl Record for RepositoryPolicyRecord {
+    const TABLE: &'static str = "ecr_repository_policies";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        self.repository.clone()
+    }
+}
+
+/// A repository's lifecycle policy. PutLifecyclePolicy writes all of it but `evaluated_at`, which is the loop's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LifecyclePolicyRecord {
+    /// Key of the repository.
+    pub repository: String,
+    pub text: String,
+    pub updated_at: UnixMillis,
+    pub evaluated_at: Option<UnixMillis>,
+}
+
+impl Record for LifecyclePolicyRecord {
+    const TABLE: &'static str = "ecr_lifecycle_policies";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        self.repository.clone()
+    }
+}
+
+/// The preview that was asked for last: what the policy would expire at that time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LifecyclePreviewRecord {
+    /// Key of the repository.
+    pub repository: String,
+    pub text: String,
+    pub started_at: UnixMillis,
+}
+
+impl Record for LifecyclePreviewRecord {
+    const TABLE: &'static str = "ecr_lifecycle_previews";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        self.repository.clone()
+    }
 }
 
 /// Key of a repository.

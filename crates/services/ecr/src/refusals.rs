@@ -4,6 +4,8 @@ use api_ecr::errors;
 use registry::{CatalogError, Scope};
 use wire::Error;
 
+use crate::records::RepositoryRecord;
+
 pub(crate) fn repository_not_found(scope: &Scope, name: &str) -> Error {
     errors::repository_not_found_exception(not_found_text(scope, name))
 }
@@ -40,6 +42,39 @@ pub(crate) fn image_not_found(
         tag.unwrap_or("null"),
         scope.account
     ))
+}
+
+pub(crate) fn repository_policy_not_found(scope: &Scope, name: &str) -> Error {
+    errors::repository_policy_not_found_exception(format!(
+        "Repository policy does not exist for the repository with name '{name}' in the registry with id '{}'",
+        scope.account
+    ))
+}
+
+pub(crate) fn lifecycle_policy_not_found(scope: &Scope, name: &str) -> Error {
+    errors::lifecycle_policy_not_found_exception(format!(
+        "Lifecycle policy does not exist for the repository with name '{name}' in the registry with id '{}'",
+        scope.account
+    ))
+}
+
+pub(crate) fn lifecycle_preview_not_found(scope: &Scope, name: &str) -> Error {
+    errors::lifecycle_policy_preview_not_found_exception(format!(
+        "Lifecycle policy preview does not exist for the repository with name '{name}' in the registry with id '{}'",
+        scope.account
+    ))
+}
+
+/// Why a tag cannot come to mean another image.
+pub(crate) fn tag_immutable(repository: &RepositoryRecord, tag: &str) -> String {
+    let name = &repository.name;
+    let why = match repository.immutable_tags {
+        true => "the repository is immutable",
+        false => "the tag matches one of the repository's mutability exclusion filters",
+    };
+    format!(
+        "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because {why}."
+    )
 }
 
 pub(crate) fn invalid_parameter(parameter: &str, constraint: &str) -> Error {

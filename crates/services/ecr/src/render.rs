@@ -1,15 +1,14 @@
 //! Records as the API shows them.
 
 use api_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageDetail, ImageScanningConfiguration,
-    ImageTagMutability, Repository,
+    EncryptionConfiguration, EncryptionType, ImageDetail, ImageScanningConfiguration, Repository,
 };
 use clock::UnixMillis;
 use state::Head;
 use wire::Timestamp;
 
-use crate::images;
 use crate::records::{ImageRecord, RepositoryRecord};
+use crate::{images, mutability};
 
 pub(crate) fn repository(record: &RepositoryRecord) -> Repository {
     let scope = names::Scope::new(&record.account, &record.region);
@@ -19,10 +18,7 @@ pub(crate) fn repository(record: &RepositoryRecord) -> Repository {
         repository_name: Some(record.name.clone()),
         repository_uri: Some(format!("{}/{}", scope.registry_host(), record.name)),
         created_at: timestamp(record.created_at),
-        image_tag_mutability: Some(match record.immutable_tags {
-            true => ImageTagMutability::IMMUTABLE,
-            false => ImageTagMutability::MUTABLE,
-        }),
+        image_tag_mutability: Some(mutability::shown(record)),
         image_scanning_configuration: Some(ImageScanningConfiguration {
             scan_on_push: Some(false),
         }),
@@ -30,7 +26,7 @@ pub(crate) fn repository(record: &RepositoryRecord) -> Repository {
             encryption_type: Some(EncryptionType::AES256),
             kms_key: None,
         }),
-        image_tag_mutability_exclusion_filters: None,
+        image_tag_mutability_exclusion_filters: mutability::shown_filters(record),
     }
 }
 

@@ -1,5 +1,8 @@
 //! ECR's API and the registry over the same tables, on a store on disk.
 
+mod lifecycle;
+mod repository_settings;
+
 use std::path::Path;
 use std::sync::Arc;
 
