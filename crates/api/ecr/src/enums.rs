@@ -2,6 +2,10 @@
 
 //! The enums of the API, open for values that are newer than the model.
 
+wire::string_enum!(ArtifactStatus { ACTIVE = "ACTIVE", ARCHIVED = "ARCHIVED", ACTIVATING = "ACTIVATING" });
+
+wire::string_enum!(ArtifactStatusFilter { ACTIVE = "ACTIVE", ARCHIVED = "ARCHIVED", ACTIVATING = "ACTIVATING", ANY = "ANY" });
+
 wire::string_enum!(EncryptionType { AES256 = "AES256", KMS = "KMS", KMS_DSSE = "KMS_DSSE" });
 
 wire::string_enum!(FindingSeverity { INFORMATIONAL = "INFORMATIONAL", LOW = "LOW", MEDIUM = "MEDIUM", HIGH = "HIGH", CRITICAL = "CRITICAL", UNDEFINED = "UNDEFINED" });
@@ -18,12 +22,26 @@ wire::string_enum!(ImageTagMutability { MUTABLE = "MUTABLE", IMMUTABLE = "IMMUTA
 
 wire::string_enum!(ImageTagMutabilityExclusionFilterType { WILDCARD = "WILDCARD" });
 
+wire::string_enum!(LayerAvailability { AVAILABLE = "AVAILABLE", UNAVAILABLE = "UNAVAILABLE", ARCHIVED = "ARCHIVED" });
+
+wire::string_enum!(LayerFailureCode { INVALID_LAYER_DIGEST = "InvalidLayerDigest", MISSING_LAYER_DIGEST = "MissingLayerDigest" });
+
 wire::string_enum!(LifecyclePolicyPreviewStatus { IN_PROGRESS = "IN_PROGRESS", COMPLETE = "COMPLETE", EXPIRED = "EXPIRED", FAILED = "FAILED" });
 
 wire::string_enum!(LifecyclePolicyStorageClass { ARCHIVE = "ARCHIVE", STANDARD = "STANDARD" });
 
 wire::string_enum!(LifecyclePolicyTargetStorageClass { ARCHIVE = "ARCHIVE" });
 
+wire::string_enum!(RepositoryFilterType { PREFIX_MATCH = "PREFIX_MATCH" });
+
+wire::string_enum!(ScanFrequency { SCAN_ON_PUSH = "SCAN_ON_PUSH", CONTINUOUS_SCAN = "CONTINUOUS_SCAN", MANUAL = "MANUAL" });
+
 wire::string_enum!(ScanStatus { IN_PROGRESS = "IN_PROGRESS", COMPLETE = "COMPLETE", FAILED = "FAILED", UNSUPPORTED_IMAGE = "UNSUPPORTED_IMAGE", ACTIVE = "ACTIVE", PENDING = "PENDING", SCAN_ELIGIBILITY_EXPIRED = "SCAN_ELIGIBILITY_EXPIRED", FINDINGS_UNAVAILABLE = "FINDINGS_UNAVAILABLE", LIMIT_EXCEEDED = "LIMIT_EXCEEDED", IMAGE_ARCHIVED = "IMAGE_ARCHIVED", IMAGE_SIZE_EXCEEDED = "IMAGE_SIZE_EXCEEDED" });
+
+wire::string_enum!(ScanType { BASIC = "BASIC", ENHANCED = "ENHANCED" });
+
+wire::string_enum!(ScanningConfigurationFailureCode { REPOSITORY_NOT_FOUND = "REPOSITORY_NOT_FOUND" });
+
+wire::string_enum!(ScanningRepositoryFilterType { WILDCARD = "WILDCARD" });
 
 wire::string_enum!(TagStatus { TAGGED = "TAGGED", UNTAGGED = "UNTAGGED", ANY = "ANY" });

@@ -11,8 +11,49 @@ fn modelled(schema: &'static Schema, message: String) -> Error {
     Error::modelled(schema.name, traits, message)
 }
 
+pub fn blocked_by_organization_policy_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::BLOCKED_BY_ORGANIZATION_POLICY_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn empty_upload_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::EMPTY_UPLOAD_EXCEPTION, message.into())
+}
+
+pub fn image_already_exists_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::IMAGE_ALREADY_EXISTS_EXCEPTION, message.into())
+}
+
+pub fn image_digest_does_not_match_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::IMAGE_DIGEST_DOES_NOT_MATCH_EXCEPTION,
+        message.into(),
+    )
+}
+
 pub fn image_not_found_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::IMAGE_NOT_FOUND_EXCEPTION, message.into())
+}
+
+pub fn image_tag_already_exists_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::IMAGE_TAG_ALREADY_EXISTS_EXCEPTION, message.into())
+}
+
+pub fn invalid_layer_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::INVALID_LAYER_EXCEPTION, message.into())
+}
+
+pub fn invalid_layer_part_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::INVALID_LAYER_PART_EXCEPTION, message.into())
+}
+
+pub fn invalid_layer_part_exception_with(
+    message: impl Into<String>,
+    details: types::InvalidLayerPartException,
+) -> Error {
+    invalid_layer_part_exception(message).with_details(details)
 }
 
 pub fn invalid_parameter_exception(message: impl Into<String>) -> Error {
@@ -29,6 +70,22 @@ pub fn kms_exception(message: impl Into<String>) -> Error {
 
 pub fn kms_exception_with(message: impl Into<String>, details: types::KmsException) -> Error {
     kms_exception(message).with_details(details)
+}
+
+pub fn layer_already_exists_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::LAYER_ALREADY_EXISTS_EXCEPTION, message.into())
+}
+
+pub fn layer_inaccessible_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::LAYER_INACCESSIBLE_EXCEPTION, message.into())
+}
+
+pub fn layer_part_too_small_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::LAYER_PART_TOO_SMALL_EXCEPTION, message.into())
+}
+
+pub fn layers_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::LAYERS_NOT_FOUND_EXCEPTION, message.into())
 }
 
 pub fn lifecycle_policy_not_found_exception(message: impl Into<String>) -> Error {
@@ -56,6 +113,20 @@ pub fn limit_exceeded_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::LIMIT_EXCEEDED_EXCEPTION, message.into())
 }
 
+pub fn referenced_images_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::REFERENCED_IMAGES_NOT_FOUND_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn registry_policy_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::REGISTRY_POLICY_NOT_FOUND_EXCEPTION,
+        message.into(),
+    )
+}
+
 pub fn repository_already_exists_exception(message: impl Into<String>) -> Error {
     modelled(
         &schemas::REPOSITORY_ALREADY_EXISTS_EXCEPTION,
@@ -78,12 +149,41 @@ pub fn repository_policy_not_found_exception(message: impl Into<String>) -> Erro
     )
 }
 
+pub fn scan_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::SCAN_NOT_FOUND_EXCEPTION, message.into())
+}
+
 pub fn server_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::SERVER_EXCEPTION, message.into())
 }
 
 pub fn too_many_tags_exception(message: impl Into<String>) -> Error {
     modelled(&schemas::TOO_MANY_TAGS_EXCEPTION, message.into())
+}
+
+pub fn unable_to_get_upstream_image_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::UNABLE_TO_GET_UPSTREAM_IMAGE_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn unable_to_get_upstream_layer_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::UNABLE_TO_GET_UPSTREAM_LAYER_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn unable_to_list_upstream_image_referrers_exception(message: impl Into<String>) -> Error {
+    modelled(
+        &schemas::UNABLE_TO_LIST_UPSTREAM_IMAGE_REFERRERS_EXCEPTION,
+        message.into(),
+    )
+}
+
+pub fn upload_not_found_exception(message: impl Into<String>) -> Error {
+    modelled(&schemas::UPLOAD_NOT_FOUND_EXCEPTION, message.into())
 }
 
 pub fn validation_exception(message: impl Into<String>) -> Error {

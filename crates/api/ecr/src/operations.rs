@@ -8,10 +8,14 @@ use crate::{schemas, types};
 
 pub(crate) static BATCH_CHECK_LAYER_AVAILABILITY: OperationSchema = OperationSchema {
     name: "BatchCheckLayerAvailability",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::BATCH_CHECK_LAYER_AVAILABILITY_REQUEST,
+    output: &schemas::BATCH_CHECK_LAYER_AVAILABILITY_RESPONSE,
+    errors: &[
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::SERVER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -19,6 +23,15 @@ pub(crate) static BATCH_CHECK_LAYER_AVAILABILITY: OperationSchema = OperationSch
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct BatchCheckLayerAvailability;
+
+impl Operation for BatchCheckLayerAvailability {
+    type Input = types::BatchCheckLayerAvailabilityRequest;
+    type Output = types::BatchCheckLayerAvailabilityResponse;
+    const SCHEMA: &'static OperationSchema = &BATCH_CHECK_LAYER_AVAILABILITY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static BATCH_DELETE_IMAGE: OperationSchema = OperationSchema {
     name: "BatchDeleteImage",
@@ -49,10 +62,16 @@ impl Operation for BatchDeleteImage {
 
 pub(crate) static BATCH_GET_IMAGE: OperationSchema = OperationSchema {
     name: "BatchGetImage",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::BATCH_GET_IMAGE_REQUEST,
+    output: &schemas::BATCH_GET_IMAGE_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::UNABLE_TO_GET_UPSTREAM_IMAGE_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -60,13 +79,27 @@ pub(crate) static BATCH_GET_IMAGE: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct BatchGetImage;
+
+impl Operation for BatchGetImage {
+    type Input = types::BatchGetImageRequest;
+    type Output = types::BatchGetImageResponse;
+    const SCHEMA: &'static OperationSchema = &BATCH_GET_IMAGE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "BatchGetRepositoryScanningConfiguration",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION_REQUEST,
+    output: &schemas::BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -75,12 +108,31 @@ pub(crate) static BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION: OperationSchema =
     deprecated: false,
 };
 
+pub struct BatchGetRepositoryScanningConfiguration;
+
+impl Operation for BatchGetRepositoryScanningConfiguration {
+    type Input = types::BatchGetRepositoryScanningConfigurationRequest;
+    type Output = types::BatchGetRepositoryScanningConfigurationResponse;
+    const SCHEMA: &'static OperationSchema = &BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static COMPLETE_LAYER_UPLOAD: OperationSchema = OperationSchema {
     name: "CompleteLayerUpload",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::COMPLETE_LAYER_UPLOAD_REQUEST,
+    output: &schemas::COMPLETE_LAYER_UPLOAD_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::UPLOAD_NOT_FOUND_EXCEPTION,
+        &schemas::INVALID_LAYER_EXCEPTION,
+        &schemas::LAYER_PART_TOO_SMALL_EXCEPTION,
+        &schemas::LAYER_ALREADY_EXISTS_EXCEPTION,
+        &schemas::EMPTY_UPLOAD_EXCEPTION,
+        &schemas::KMS_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -88,6 +140,15 @@ pub(crate) static COMPLETE_LAYER_UPLOAD: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct CompleteLayerUpload;
+
+impl Operation for CompleteLayerUpload {
+    type Input = types::CompleteLayerUploadRequest;
+    type Output = types::CompleteLayerUploadResponse;
+    const SCHEMA: &'static OperationSchema = &COMPLETE_LAYER_UPLOAD;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static CREATE_PULL_THROUGH_CACHE_RULE: OperationSchema = OperationSchema {
     name: "CreatePullThroughCacheRule",
@@ -193,10 +254,15 @@ pub(crate) static DELETE_PULL_THROUGH_CACHE_RULE: OperationSchema = OperationSch
 
 pub(crate) static DELETE_REGISTRY_POLICY: OperationSchema = OperationSchema {
     name: "DeleteRegistryPolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DELETE_REGISTRY_POLICY_REQUEST,
+    output: &schemas::DELETE_REGISTRY_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REGISTRY_POLICY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -204,6 +270,15 @@ pub(crate) static DELETE_REGISTRY_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DeleteRegistryPolicy;
+
+impl Operation for DeleteRegistryPolicy {
+    type Input = types::DeleteRegistryPolicyRequest;
+    type Output = types::DeleteRegistryPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &DELETE_REGISTRY_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DELETE_REPOSITORY: OperationSchema = OperationSchema {
     name: "DeleteRepository",
@@ -320,10 +395,17 @@ pub(crate) static DESCRIBE_IMAGE_REPLICATION_STATUS: OperationSchema = Operation
 
 pub(crate) static DESCRIBE_IMAGE_SCAN_FINDINGS: OperationSchema = OperationSchema {
     name: "DescribeImageScanFindings",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DESCRIBE_IMAGE_SCAN_FINDINGS_REQUEST,
+    output: &schemas::DESCRIBE_IMAGE_SCAN_FINDINGS_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::IMAGE_NOT_FOUND_EXCEPTION,
+        &schemas::SCAN_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -331,6 +413,15 @@ pub(crate) static DESCRIBE_IMAGE_SCAN_FINDINGS: OperationSchema = OperationSchem
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DescribeImageScanFindings;
+
+impl Operation for DescribeImageScanFindings {
+    type Input = types::DescribeImageScanFindingsRequest;
+    type Output = types::DescribeImageScanFindingsResponse;
+    const SCHEMA: &'static OperationSchema = &DESCRIBE_IMAGE_SCAN_FINDINGS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DESCRIBE_IMAGE_SIGNING_STATUS: OperationSchema = OperationSchema {
     name: "DescribeImageSigningStatus",
@@ -390,10 +481,14 @@ pub(crate) static DESCRIBE_PULL_THROUGH_CACHE_RULES: OperationSchema = Operation
 
 pub(crate) static DESCRIBE_REGISTRY: OperationSchema = OperationSchema {
     name: "DescribeRegistry",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::DESCRIBE_REGISTRY_REQUEST,
+    output: &schemas::DESCRIBE_REGISTRY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -401,6 +496,15 @@ pub(crate) static DESCRIBE_REGISTRY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct DescribeRegistry;
+
+impl Operation for DescribeRegistry {
+    type Input = types::DescribeRegistryRequest;
+    type Output = types::DescribeRegistryResponse;
+    const SCHEMA: &'static OperationSchema = &DESCRIBE_REGISTRY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static DESCRIBE_REPLICATION_BACKFILL_RESULTS: OperationSchema = OperationSchema {
     name: "DescribeReplicationBackfillResults",
@@ -459,10 +563,14 @@ pub(crate) static DESCRIBE_REPOSITORY_CREATION_TEMPLATES: OperationSchema = Oper
 
 pub(crate) static GET_ACCOUNT_SETTING: OperationSchema = OperationSchema {
     name: "GetAccountSetting",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_ACCOUNT_SETTING_REQUEST,
+    output: &schemas::GET_ACCOUNT_SETTING_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -470,6 +578,15 @@ pub(crate) static GET_ACCOUNT_SETTING: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetAccountSetting;
+
+impl Operation for GetAccountSetting {
+    type Input = types::GetAccountSettingRequest;
+    type Output = types::GetAccountSettingResponse;
+    const SCHEMA: &'static OperationSchema = &GET_ACCOUNT_SETTING;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_AUTHORIZATION_TOKEN: OperationSchema = OperationSchema {
     name: "GetAuthorizationToken",
@@ -499,10 +616,17 @@ impl Operation for GetAuthorizationToken {
 
 pub(crate) static GET_DOWNLOAD_URL_FOR_LAYER: OperationSchema = OperationSchema {
     name: "GetDownloadUrlForLayer",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_DOWNLOAD_URL_FOR_LAYER_REQUEST,
+    output: &schemas::GET_DOWNLOAD_URL_FOR_LAYER_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::LAYERS_NOT_FOUND_EXCEPTION,
+        &schemas::LAYER_INACCESSIBLE_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::UNABLE_TO_GET_UPSTREAM_LAYER_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -510,6 +634,15 @@ pub(crate) static GET_DOWNLOAD_URL_FOR_LAYER: OperationSchema = OperationSchema 
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetDownloadUrlForLayer;
+
+impl Operation for GetDownloadUrlForLayer {
+    type Input = types::GetDownloadUrlForLayerRequest;
+    type Output = types::GetDownloadUrlForLayerResponse;
+    const SCHEMA: &'static OperationSchema = &GET_DOWNLOAD_URL_FOR_LAYER;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_LIFECYCLE_POLICY: OperationSchema = OperationSchema {
     name: "GetLifecyclePolicy",
@@ -571,10 +704,15 @@ impl Operation for GetLifecyclePolicyPreview {
 
 pub(crate) static GET_REGISTRY_POLICY: OperationSchema = OperationSchema {
     name: "GetRegistryPolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_REGISTRY_POLICY_REQUEST,
+    output: &schemas::GET_REGISTRY_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REGISTRY_POLICY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -583,12 +721,25 @@ pub(crate) static GET_REGISTRY_POLICY: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct GetRegistryPolicy;
+
+impl Operation for GetRegistryPolicy {
+    type Input = types::GetRegistryPolicyRequest;
+    type Output = types::GetRegistryPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &GET_REGISTRY_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static GET_REGISTRY_SCANNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "GetRegistryScanningConfiguration",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::GET_REGISTRY_SCANNING_CONFIGURATION_REQUEST,
+    output: &schemas::GET_REGISTRY_SCANNING_CONFIGURATION_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -596,6 +747,15 @@ pub(crate) static GET_REGISTRY_SCANNING_CONFIGURATION: OperationSchema = Operati
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct GetRegistryScanningConfiguration;
+
+impl Operation for GetRegistryScanningConfiguration {
+    type Input = types::GetRegistryScanningConfigurationRequest;
+    type Output = types::GetRegistryScanningConfigurationResponse;
+    const SCHEMA: &'static OperationSchema = &GET_REGISTRY_SCANNING_CONFIGURATION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static GET_REPOSITORY_POLICY: OperationSchema = OperationSchema {
     name: "GetRepositoryPolicy",
@@ -641,10 +801,15 @@ pub(crate) static GET_SIGNING_CONFIGURATION: OperationSchema = OperationSchema {
 
 pub(crate) static INITIATE_LAYER_UPLOAD: OperationSchema = OperationSchema {
     name: "InitiateLayerUpload",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::INITIATE_LAYER_UPLOAD_REQUEST,
+    output: &schemas::INITIATE_LAYER_UPLOAD_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::KMS_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -653,12 +818,27 @@ pub(crate) static INITIATE_LAYER_UPLOAD: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct InitiateLayerUpload;
+
+impl Operation for InitiateLayerUpload {
+    type Input = types::InitiateLayerUploadRequest;
+    type Output = types::InitiateLayerUploadResponse;
+    const SCHEMA: &'static OperationSchema = &INITIATE_LAYER_UPLOAD;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static LIST_IMAGE_REFERRERS: OperationSchema = OperationSchema {
     name: "ListImageReferrers",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::LIST_IMAGE_REFERRERS_REQUEST,
+    output: &schemas::LIST_IMAGE_REFERRERS_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+        &schemas::UNABLE_TO_LIST_UPSTREAM_IMAGE_REFERRERS_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -666,6 +846,15 @@ pub(crate) static LIST_IMAGE_REFERRERS: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct ListImageReferrers;
+
+impl Operation for ListImageReferrers {
+    type Input = types::ListImageReferrersRequest;
+    type Output = types::ListImageReferrersResponse;
+    const SCHEMA: &'static OperationSchema = &LIST_IMAGE_REFERRERS;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static LIST_IMAGES: OperationSchema = OperationSchema {
     name: "ListImages",
@@ -751,10 +940,15 @@ impl Operation for ListTagsForResource {
 
 pub(crate) static PUT_ACCOUNT_SETTING: OperationSchema = OperationSchema {
     name: "PutAccountSetting",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_ACCOUNT_SETTING_REQUEST,
+    output: &schemas::PUT_ACCOUNT_SETTING_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -763,12 +957,32 @@ pub(crate) static PUT_ACCOUNT_SETTING: OperationSchema = OperationSchema {
     deprecated: false,
 };
 
+pub struct PutAccountSetting;
+
+impl Operation for PutAccountSetting {
+    type Input = types::PutAccountSettingRequest;
+    type Output = types::PutAccountSettingResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_ACCOUNT_SETTING;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static PUT_IMAGE: OperationSchema = OperationSchema {
     name: "PutImage",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_IMAGE_REQUEST,
+    output: &schemas::PUT_IMAGE_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::IMAGE_ALREADY_EXISTS_EXCEPTION,
+        &schemas::LAYERS_NOT_FOUND_EXCEPTION,
+        &schemas::REFERENCED_IMAGES_NOT_FOUND_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::IMAGE_TAG_ALREADY_EXISTS_EXCEPTION,
+        &schemas::IMAGE_DIGEST_DOES_NOT_MATCH_EXCEPTION,
+        &schemas::KMS_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -776,6 +990,15 @@ pub(crate) static PUT_IMAGE: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutImage;
+
+impl Operation for PutImage {
+    type Input = types::PutImageRequest;
+    type Output = types::PutImageResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_IMAGE;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_IMAGE_SCANNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "PutImageScanningConfiguration",
@@ -862,10 +1085,14 @@ impl Operation for PutLifecyclePolicy {
 
 pub(crate) static PUT_REGISTRY_POLICY: OperationSchema = OperationSchema {
     name: "PutRegistryPolicy",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_REGISTRY_POLICY_REQUEST,
+    output: &schemas::PUT_REGISTRY_POLICY_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -873,13 +1100,27 @@ pub(crate) static PUT_REGISTRY_POLICY: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutRegistryPolicy;
+
+impl Operation for PutRegistryPolicy {
+    type Input = types::PutRegistryPolicyRequest;
+    type Output = types::PutRegistryPolicyResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_REGISTRY_POLICY;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_REGISTRY_SCANNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "PutRegistryScanningConfiguration",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_REGISTRY_SCANNING_CONFIGURATION_REQUEST,
+    output: &schemas::PUT_REGISTRY_SCANNING_CONFIGURATION_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+        &schemas::BLOCKED_BY_ORGANIZATION_POLICY_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -888,12 +1129,25 @@ pub(crate) static PUT_REGISTRY_SCANNING_CONFIGURATION: OperationSchema = Operati
     deprecated: false,
 };
 
+pub struct PutRegistryScanningConfiguration;
+
+impl Operation for PutRegistryScanningConfiguration {
+    type Input = types::PutRegistryScanningConfigurationRequest;
+    type Output = types::PutRegistryScanningConfigurationResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_REGISTRY_SCANNING_CONFIGURATION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
+
 pub(crate) static PUT_REPLICATION_CONFIGURATION: OperationSchema = OperationSchema {
     name: "PutReplicationConfiguration",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::PUT_REPLICATION_CONFIGURATION_REQUEST,
+    output: &schemas::PUT_REPLICATION_CONFIGURATION_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::VALIDATION_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -901,6 +1155,15 @@ pub(crate) static PUT_REPLICATION_CONFIGURATION: OperationSchema = OperationSche
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct PutReplicationConfiguration;
+
+impl Operation for PutReplicationConfiguration {
+    type Input = types::PutReplicationConfigurationRequest;
+    type Output = types::PutReplicationConfigurationResponse;
+    const SCHEMA: &'static OperationSchema = &PUT_REPLICATION_CONFIGURATION;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static PUT_SIGNING_CONFIGURATION: OperationSchema = OperationSchema {
     name: "PutSigningConfiguration",
@@ -1131,10 +1394,18 @@ pub(crate) static UPDATE_REPOSITORY_CREATION_TEMPLATE: OperationSchema = Operati
 
 pub(crate) static UPLOAD_LAYER_PART: OperationSchema = OperationSchema {
     name: "UploadLayerPart",
-    typed: false,
-    input: &prelude::UNIT,
-    output: &prelude::UNIT,
-    errors: &[],
+    typed: true,
+    input: &schemas::UPLOAD_LAYER_PART_REQUEST,
+    output: &schemas::UPLOAD_LAYER_PART_RESPONSE,
+    errors: &[
+        &schemas::SERVER_EXCEPTION,
+        &schemas::INVALID_PARAMETER_EXCEPTION,
+        &schemas::INVALID_LAYER_PART_EXCEPTION,
+        &schemas::REPOSITORY_NOT_FOUND_EXCEPTION,
+        &schemas::UPLOAD_NOT_FOUND_EXCEPTION,
+        &schemas::LIMIT_EXCEEDED_EXCEPTION,
+        &schemas::KMS_EXCEPTION,
+    ],
     method: "POST",
     uri: "/",
     success_status: 200,
@@ -1142,6 +1413,15 @@ pub(crate) static UPLOAD_LAYER_PART: OperationSchema = OperationSchema {
     result_wrapper: None,
     deprecated: false,
 };
+
+pub struct UploadLayerPart;
+
+impl Operation for UploadLayerPart {
+    type Input = types::UploadLayerPartRequest;
+    type Output = types::UploadLayerPartResponse;
+    const SCHEMA: &'static OperationSchema = &UPLOAD_LAYER_PART;
+    const SERVICE: &'static ServiceSchema = &crate::SERVICE;
+}
 
 pub(crate) static VALIDATE_PULL_THROUGH_CACHE_RULE: OperationSchema = OperationSchema {
     name: "ValidatePullThroughCacheRule",

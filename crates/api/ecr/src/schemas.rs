@@ -4,6 +4,139 @@
 
 use wire::{ErrorTraits, Fault, Kind, Member, Schema, Traits, prelude};
 
+pub static ACCOUNT_SETTING_NAME: Schema = Schema {
+    name: "AccountSettingName",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(64.0),
+        ..Traits::NONE
+    },
+};
+
+pub static ANNOTATIONS: Schema = Schema {
+    name: "Annotations",
+    kind: Kind::Map,
+    members: &[
+        Member {
+            name: "key",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static ARTIFACT_STATUS: Schema = Schema {
+    name: "ArtifactStatus",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["ACTIVE", "ARCHIVED", "ACTIVATING"],
+        ..Traits::NONE
+    },
+};
+
+pub static ARTIFACT_STATUS_FILTER: Schema = Schema {
+    name: "ArtifactStatusFilter",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["ACTIVE", "ARCHIVED", "ACTIVATING", "ANY"],
+        ..Traits::NONE
+    },
+};
+
+pub static ARTIFACT_TYPE: Schema = Schema {
+    name: "ArtifactType",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(255.0),
+        ..Traits::NONE
+    },
+};
+
+pub static ARTIFACT_TYPE_LIST: Schema = Schema {
+    name: "ArtifactTypeList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &ARTIFACT_TYPE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(5.0),
+        ..Traits::NONE
+    },
+};
+
+pub static ATTRIBUTE: Schema = Schema {
+    name: "Attribute",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "key",
+            target: &ATTRIBUTE_KEY,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "value",
+            target: &ATTRIBUTE_VALUE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static ATTRIBUTE_KEY: Schema = Schema {
+    name: "AttributeKey",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(128.0),
+        ..Traits::NONE
+    },
+};
+
+pub static ATTRIBUTE_LIST: Schema = Schema {
+    name: "AttributeList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &ATTRIBUTE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(50.0),
+        ..Traits::NONE
+    },
+};
+
+pub static ATTRIBUTE_VALUE: Schema = Schema {
+    name: "AttributeValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(256.0),
+        ..Traits::NONE
+    },
+};
+
 pub static AUTHORIZATION_DATA: Schema = Schema {
     name: "AuthorizationData",
     kind: Kind::Structure,
@@ -38,6 +171,64 @@ pub static AUTHORIZATION_DATA_LIST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static AWS_ECR_CONTAINER_IMAGE_DETAILS: Schema = Schema {
+    name: "AwsEcrContainerImageDetails",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "architecture",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "author",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageHash",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageTags",
+            target: &IMAGE_TAGS_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "inUseCount",
+            target: &IN_USE_COUNT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lastInUseAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "platform",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "pushedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registry",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static BASE64: Schema = Schema {
     name: "Base64",
     kind: Kind::String,
@@ -46,6 +237,53 @@ pub static BASE64: Schema = Schema {
         pattern: Some("^\\S+$"),
         ..Traits::NONE
     },
+};
+
+pub static BATCH_CHECK_LAYER_AVAILABILITY_REQUEST: Schema = Schema {
+    name: "BatchCheckLayerAvailabilityRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "layerDigests",
+            target: &BATCHED_OPERATION_LAYER_DIGEST_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static BATCH_CHECK_LAYER_AVAILABILITY_RESPONSE: Schema = Schema {
+    name: "BatchCheckLayerAvailabilityResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "failures",
+            target: &LAYER_FAILURE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "layers",
+            target: &LAYER_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
 };
 
 pub static BATCH_DELETE_IMAGE_REQUEST: Schema = Schema {
@@ -89,6 +327,200 @@ pub static BATCH_DELETE_IMAGE_RESPONSE: Schema = Schema {
         Member {
             name: "imageIds",
             target: &IMAGE_IDENTIFIER_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static BATCH_GET_IMAGE_REQUEST: Schema = Schema {
+    name: "BatchGetImageRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "acceptedMediaTypes",
+            target: &MEDIA_TYPE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageIds",
+            target: &IMAGE_IDENTIFIER_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static BATCH_GET_IMAGE_RESPONSE: Schema = Schema {
+    name: "BatchGetImageResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "failures",
+            target: &IMAGE_FAILURE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "images",
+            target: &IMAGE_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION_REQUEST: Schema = Schema {
+    name: "BatchGetRepositoryScanningConfigurationRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "repositoryNames",
+        target: &SCANNING_CONFIGURATION_REPOSITORY_NAME_LIST,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION_RESPONSE: Schema = Schema {
+    name: "BatchGetRepositoryScanningConfigurationResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "failures",
+            target: &REPOSITORY_SCANNING_CONFIGURATION_FAILURE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scanningConfigurations",
+            target: &REPOSITORY_SCANNING_CONFIGURATION_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static BATCHED_OPERATION_LAYER_DIGEST: Schema = Schema {
+    name: "BatchedOperationLayerDigest",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(1000.0),
+        ..Traits::NONE
+    },
+};
+
+pub static BATCHED_OPERATION_LAYER_DIGEST_LIST: Schema = Schema {
+    name: "BatchedOperationLayerDigestList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &BATCHED_OPERATION_LAYER_DIGEST,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
+pub static BLOCKED_BY_ORGANIZATION_POLICY_EXCEPTION: Schema = Schema {
+    name: "BlockedByOrganizationPolicyException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "BlockedByOrganizationPolicyException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static COMPLETE_LAYER_UPLOAD_REQUEST: Schema = Schema {
+    name: "CompleteLayerUploadRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "layerDigests",
+            target: &LAYER_DIGEST_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "uploadId",
+            target: &UPLOAD_ID,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static COMPLETE_LAYER_UPLOAD_RESPONSE: Schema = Schema {
+    name: "CompleteLayerUploadResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "layerDigest",
+            target: &LAYER_DIGEST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "uploadId",
+            target: &UPLOAD_ID,
             traits: &Traits::NONE,
         },
     ],
@@ -152,6 +584,107 @@ pub static CREATE_REPOSITORY_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static CVSS_SCORE: Schema = Schema {
+    name: "CvssScore",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "baseScore",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scoringVector",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "source",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "version",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static CVSS_SCORE_ADJUSTMENT: Schema = Schema {
+    name: "CvssScoreAdjustment",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "metric",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "reason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static CVSS_SCORE_ADJUSTMENT_LIST: Schema = Schema {
+    name: "CvssScoreAdjustmentList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &CVSS_SCORE_ADJUSTMENT,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static CVSS_SCORE_DETAILS: Schema = Schema {
+    name: "CvssScoreDetails",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "adjustments",
+            target: &CVSS_SCORE_ADJUSTMENT_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "score",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scoreSource",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scoringVector",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "version",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static CVSS_SCORE_LIST: Schema = Schema {
+    name: "CvssScoreList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &CVSS_SCORE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static DELETE_LIFECYCLE_POLICY_REQUEST: Schema = Schema {
     name: "DeleteLifecyclePolicyRequest",
     kind: Kind::Structure,
@@ -198,6 +731,45 @@ pub static DELETE_LIFECYCLE_POLICY_RESPONSE: Schema = Schema {
             traits: &Traits::NONE,
         },
     ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_REGISTRY_POLICY_REQUEST: Schema = Schema {
+    name: "DeleteRegistryPolicyRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_REGISTRY_POLICY_RESPONSE: Schema = Schema {
+    name: "DeleteRegistryPolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "policyText",
+            target: &REGISTRY_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DELETE_REPLICATION: Schema = Schema {
+    name: "DeleteReplication",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "enabled",
+        target: &prelude::BOOLEAN,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
     traits: &Traits::NONE,
 };
 
@@ -282,6 +854,83 @@ pub static DELETE_REPOSITORY_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static DESCRIBE_IMAGE_SCAN_FINDINGS_REQUEST: Schema = Schema {
+    name: "DescribeImageScanFindingsRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageId",
+            target: &IMAGE_IDENTIFIER,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "maxResults",
+            target: &MAX_RESULTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_IMAGE_SCAN_FINDINGS_RESPONSE: Schema = Schema {
+    name: "DescribeImageScanFindingsResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageId",
+            target: &IMAGE_IDENTIFIER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageScanFindings",
+            target: &IMAGE_SCAN_FINDINGS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageScanStatus",
+            target: &IMAGE_SCAN_STATUS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static DESCRIBE_IMAGES_FILTER: Schema = Schema {
     name: "DescribeImagesFilter",
     kind: Kind::Structure,
@@ -359,6 +1008,31 @@ pub static DESCRIBE_IMAGES_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static DESCRIBE_REGISTRY_REQUEST: Schema = Schema {
+    name: "DescribeRegistryRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static DESCRIBE_REGISTRY_RESPONSE: Schema = Schema {
+    name: "DescribeRegistryResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "replicationConfiguration",
+            target: &REPLICATION_CONFIGURATION,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static DESCRIBE_REPOSITORIES_REQUEST: Schema = Schema {
     name: "DescribeRepositoriesRequest",
     kind: Kind::Structure,
@@ -405,6 +1079,25 @@ pub static DESCRIBE_REPOSITORIES_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static EMPTY_UPLOAD_EXCEPTION: Schema = Schema {
+    name: "EmptyUploadException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "EmptyUploadException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static ENCRYPTION_CONFIGURATION: Schema = Schema {
     name: "EncryptionConfiguration",
     kind: Kind::Structure,
@@ -432,6 +1125,121 @@ pub static ENCRYPTION_TYPE: Schema = Schema {
     members: &[],
     traits: &Traits {
         enum_values: &["AES256", "KMS", "KMS_DSSE"],
+        ..Traits::NONE
+    },
+};
+
+pub static ENHANCED_IMAGE_SCAN_FINDING: Schema = Schema {
+    name: "EnhancedImageScanFinding",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "awsAccountId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "description",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "exploitAvailable",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "findingArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "firstObservedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fixAvailable",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "lastObservedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "packageVulnerabilityDetails",
+            target: &PACKAGE_VULNERABILITY_DETAILS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "remediation",
+            target: &REMEDIATION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "resources",
+            target: &RESOURCE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "score",
+            target: &prelude::DOUBLE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scoreDetails",
+            target: &SCORE_DETAILS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "severity",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "status",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "title",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "type",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "updatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static ENHANCED_IMAGE_SCAN_FINDING_LIST: Schema = Schema {
+    name: "EnhancedImageScanFindingList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &ENHANCED_IMAGE_SCAN_FINDING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static FIFTY_MAX_RESULTS: Schema = Schema {
+    name: "FiftyMaxResults",
+    kind: Kind::Integer,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(50.0),
         ..Traits::NONE
     },
 };
@@ -465,6 +1273,38 @@ pub static FINDING_SEVERITY_COUNTS: Schema = Schema {
         Member {
             name: "value",
             target: &SEVERITY_COUNT,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_ACCOUNT_SETTING_REQUEST: Schema = Schema {
+    name: "GetAccountSettingRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "name",
+        target: &ACCOUNT_SETTING_NAME,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static GET_ACCOUNT_SETTING_RESPONSE: Schema = Schema {
+    name: "GetAccountSettingResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "name",
+            target: &ACCOUNT_SETTING_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &ACCOUNT_SETTING_NAME,
             traits: &Traits::NONE,
         },
     ],
@@ -505,6 +1345,53 @@ pub static GET_AUTHORIZATION_TOKEN_RESPONSE: Schema = Schema {
         target: &AUTHORIZATION_DATA_LIST,
         traits: &Traits::NONE,
     }],
+    traits: &Traits::NONE,
+};
+
+pub static GET_DOWNLOAD_URL_FOR_LAYER_REQUEST: Schema = Schema {
+    name: "GetDownloadUrlForLayerRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "layerDigest",
+            target: &LAYER_DIGEST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_DOWNLOAD_URL_FOR_LAYER_RESPONSE: Schema = Schema {
+    name: "GetDownloadUrlForLayerResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "downloadUrl",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "layerDigest",
+            target: &LAYER_DIGEST,
+            traits: &Traits::NONE,
+        },
+    ],
     traits: &Traits::NONE,
 };
 
@@ -641,6 +1528,56 @@ pub static GET_LIFECYCLE_POLICY_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static GET_REGISTRY_POLICY_REQUEST: Schema = Schema {
+    name: "GetRegistryPolicyRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static GET_REGISTRY_POLICY_RESPONSE: Schema = Schema {
+    name: "GetRegistryPolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "policyText",
+            target: &REGISTRY_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static GET_REGISTRY_SCANNING_CONFIGURATION_REQUEST: Schema = Schema {
+    name: "GetRegistryScanningConfigurationRequest",
+    kind: Kind::Structure,
+    members: &[],
+    traits: &Traits::NONE,
+};
+
+pub static GET_REGISTRY_SCANNING_CONFIGURATION_RESPONSE: Schema = Schema {
+    name: "GetRegistryScanningConfigurationResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scanningConfiguration",
+            target: &REGISTRY_SCANNING_CONFIGURATION,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static GET_REPOSITORY_POLICY_REQUEST: Schema = Schema {
     name: "GetRepositoryPolicyRequest",
     kind: Kind::Structure,
@@ -685,12 +1622,64 @@ pub static GET_REPOSITORY_POLICY_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static IMAGE: Schema = Schema {
+    name: "Image",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageId",
+            target: &IMAGE_IDENTIFIER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageManifest",
+            target: &IMAGE_MANIFEST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageManifestMediaType",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static IMAGE_ACTION_TYPE: Schema = Schema {
     name: "ImageActionType",
     kind: Kind::String,
     members: &[],
     traits: &Traits {
         enum_values: &["EXPIRE", "TRANSITION"],
+        ..Traits::NONE
+    },
+};
+
+pub static IMAGE_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
+    name: "ImageAlreadyExistsException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ImageAlreadyExistsException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
         ..Traits::NONE
     },
 };
@@ -799,6 +1788,25 @@ pub static IMAGE_DETAIL_LIST: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static IMAGE_DIGEST_DOES_NOT_MATCH_EXCEPTION: Schema = Schema {
+    name: "ImageDigestDoesNotMatchException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ImageDigestDoesNotMatchException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static IMAGE_FAILURE: Schema = Schema {
     name: "ImageFailure",
     kind: Kind::Structure,
@@ -888,6 +1896,28 @@ pub static IMAGE_IDENTIFIER_LIST: Schema = Schema {
     },
 };
 
+pub static IMAGE_LIST: Schema = Schema {
+    name: "ImageList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &IMAGE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static IMAGE_MANIFEST: Schema = Schema {
+    name: "ImageManifest",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(4194304.0),
+        ..Traits::NONE
+    },
+};
+
 pub static IMAGE_NOT_FOUND_EXCEPTION: Schema = Schema {
     name: "ImageNotFoundException",
     kind: Kind::Structure,
@@ -905,6 +1935,141 @@ pub static IMAGE_NOT_FOUND_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static IMAGE_REFERRER: Schema = Schema {
+    name: "ImageReferrer",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "annotations",
+            target: &ANNOTATIONS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "artifactStatus",
+            target: &ARTIFACT_STATUS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "artifactType",
+            target: &ARTIFACT_TYPE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "digest",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "mediaType",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "size",
+            target: &prelude::LONG,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static IMAGE_REFERRER_LIST: Schema = Schema {
+    name: "ImageReferrerList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &IMAGE_REFERRER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static IMAGE_SCAN_FINDING: Schema = Schema {
+    name: "ImageScanFinding",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "attributes",
+            target: &ATTRIBUTE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "description",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "severity",
+            target: &FINDING_SEVERITY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "uri",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static IMAGE_SCAN_FINDING_LIST: Schema = Schema {
+    name: "ImageScanFindingList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &IMAGE_SCAN_FINDING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static IMAGE_SCAN_FINDINGS: Schema = Schema {
+    name: "ImageScanFindings",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "enhancedFindings",
+            target: &ENHANCED_IMAGE_SCAN_FINDING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "findingSeverityCounts",
+            target: &FINDING_SEVERITY_COUNTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "findings",
+            target: &IMAGE_SCAN_FINDING_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageScanCompletedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "vulnerabilitySourceUpdatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
 };
 
 pub static IMAGE_SCAN_FINDINGS_SUMMARY: Schema = Schema {
@@ -986,6 +2151,25 @@ pub static IMAGE_TAG: Schema = Schema {
     traits: &Traits {
         min: Some(1.0),
         max: Some(300.0),
+        ..Traits::NONE
+    },
+};
+
+pub static IMAGE_TAG_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
+    name: "ImageTagAlreadyExistsException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ImageTagAlreadyExistsException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
         ..Traits::NONE
     },
 };
@@ -1077,6 +2261,126 @@ pub static IMAGE_TAG_MUTABILITY_EXCLUSION_FILTERS: Schema = Schema {
     },
 };
 
+pub static IMAGE_TAGS_LIST: Schema = Schema {
+    name: "ImageTagsList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &IMAGE_TAG,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static IN_USE_COUNT: Schema = Schema {
+    name: "InUseCount",
+    kind: Kind::Long,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        ..Traits::NONE
+    },
+};
+
+pub static INITIATE_LAYER_UPLOAD_REQUEST: Schema = Schema {
+    name: "InitiateLayerUploadRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static INITIATE_LAYER_UPLOAD_RESPONSE: Schema = Schema {
+    name: "InitiateLayerUploadResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "partSize",
+            target: &PART_SIZE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "uploadId",
+            target: &UPLOAD_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static INVALID_LAYER_EXCEPTION: Schema = Schema {
+    name: "InvalidLayerException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "InvalidLayerException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static INVALID_LAYER_PART_EXCEPTION: Schema = Schema {
+    name: "InvalidLayerPartException",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lastValidByteReceived",
+            target: &PART_SIZE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "message",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "uploadId",
+            target: &UPLOAD_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "InvalidLayerPartException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static INVALID_PARAMETER_EXCEPTION: Schema = Schema {
     name: "InvalidParameterException",
     kind: Kind::Structure,
@@ -1148,6 +2452,211 @@ pub static KMS_KEY: Schema = Schema {
     traits: &Traits {
         min: Some(1.0),
         max: Some(2048.0),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER: Schema = Schema {
+    name: "Layer",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "layerAvailability",
+            target: &LAYER_AVAILABILITY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "layerDigest",
+            target: &LAYER_DIGEST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "layerSize",
+            target: &prelude::LONG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "mediaType",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LAYER_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
+    name: "LayerAlreadyExistsException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LayerAlreadyExistsException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_AVAILABILITY: Schema = Schema {
+    name: "LayerAvailability",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["AVAILABLE", "UNAVAILABLE", "ARCHIVED"],
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_DIGEST: Schema = Schema {
+    name: "LayerDigest",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        pattern: Some("[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+"),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_DIGEST_LIST: Schema = Schema {
+    name: "LayerDigestList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LAYER_DIGEST,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_FAILURE: Schema = Schema {
+    name: "LayerFailure",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "failureCode",
+            target: &LAYER_FAILURE_CODE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "failureReason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "layerDigest",
+            target: &BATCHED_OPERATION_LAYER_DIGEST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LAYER_FAILURE_CODE: Schema = Schema {
+    name: "LayerFailureCode",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["InvalidLayerDigest", "MissingLayerDigest"],
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_FAILURE_LIST: Schema = Schema {
+    name: "LayerFailureList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LAYER_FAILURE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LAYER_INACCESSIBLE_EXCEPTION: Schema = Schema {
+    name: "LayerInaccessibleException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LayerInaccessibleException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_LIST: Schema = Schema {
+    name: "LayerList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &LAYER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static LAYER_PART_BLOB: Schema = Schema {
+    name: "LayerPartBlob",
+    kind: Kind::Blob,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(20971520.0),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYER_PART_TOO_SMALL_EXCEPTION: Schema = Schema {
+    name: "LayerPartTooSmallException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LayerPartTooSmallException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static LAYERS_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "LayersNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "LayersNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
         ..Traits::NONE
     },
 };
@@ -1386,6 +2895,86 @@ pub static LIMIT_EXCEEDED_EXCEPTION: Schema = Schema {
     },
 };
 
+pub static LIST_IMAGE_REFERRERS_FILTER: Schema = Schema {
+    name: "ListImageReferrersFilter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "artifactStatus",
+            target: &ARTIFACT_STATUS_FILTER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "artifactTypes",
+            target: &ARTIFACT_TYPE_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_IMAGE_REFERRERS_REQUEST: Schema = Schema {
+    name: "ListImageReferrersRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filter",
+            target: &LIST_IMAGE_REFERRERS_FILTER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "maxResults",
+            target: &FIFTY_MAX_RESULTS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "subjectId",
+            target: &SUBJECT_IDENTIFIER,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static LIST_IMAGE_REFERRERS_RESPONSE: Schema = Schema {
+    name: "ListImageReferrersResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "nextToken",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "referrers",
+            target: &IMAGE_REFERRER_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static LIST_IMAGES_FILTER: Schema = Schema {
     name: "ListImagesFilter",
     kind: Kind::Structure,
@@ -1492,6 +3081,186 @@ pub static MAX_RESULTS: Schema = Schema {
         max: Some(1000.0),
         ..Traits::NONE
     },
+};
+
+pub static MEDIA_TYPE_LIST: Schema = Schema {
+    name: "MediaTypeList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
+pub static PACKAGE_VULNERABILITY_DETAILS: Schema = Schema {
+    name: "PackageVulnerabilityDetails",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "cvss",
+            target: &CVSS_SCORE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "referenceUrls",
+            target: &REFERENCE_URLS_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "relatedVulnerabilities",
+            target: &RELATED_VULNERABILITIES_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "source",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sourceUrl",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "vendorCreatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "vendorSeverity",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "vendorUpdatedAt",
+            target: &prelude::TIMESTAMP,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "vulnerabilityId",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "vulnerablePackages",
+            target: &VULNERABLE_PACKAGES_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PART_SIZE: Schema = Schema {
+    name: "PartSize",
+    kind: Kind::Long,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        ..Traits::NONE
+    },
+};
+
+pub static PUT_ACCOUNT_SETTING_REQUEST: Schema = Schema {
+    name: "PutAccountSettingRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "name",
+            target: &ACCOUNT_SETTING_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_ACCOUNT_SETTING_RESPONSE: Schema = Schema {
+    name: "PutAccountSettingResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "name",
+            target: &ACCOUNT_SETTING_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_IMAGE_REQUEST: Schema = Schema {
+    name: "PutImageRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "imageDigest",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageManifest",
+            target: &IMAGE_MANIFEST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "imageManifestMediaType",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "imageTag",
+            target: &IMAGE_TAG,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_IMAGE_RESPONSE: Schema = Schema {
+    name: "PutImageResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "image",
+        target: &IMAGE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static PUT_IMAGE_SCANNING_CONFIGURATION_REQUEST: Schema = Schema {
@@ -1660,12 +3429,361 @@ pub static PUT_LIFECYCLE_POLICY_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static PUT_REGISTRY_POLICY_REQUEST: Schema = Schema {
+    name: "PutRegistryPolicyRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "policyText",
+        target: &REGISTRY_POLICY_TEXT,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_REGISTRY_POLICY_RESPONSE: Schema = Schema {
+    name: "PutRegistryPolicyResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "policyText",
+            target: &REGISTRY_POLICY_TEXT,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_REGISTRY_SCANNING_CONFIGURATION_REQUEST: Schema = Schema {
+    name: "PutRegistryScanningConfigurationRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "rules",
+            target: &REGISTRY_SCANNING_RULE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scanType",
+            target: &SCAN_TYPE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_REGISTRY_SCANNING_CONFIGURATION_RESPONSE: Schema = Schema {
+    name: "PutRegistryScanningConfigurationResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "registryScanningConfiguration",
+        target: &REGISTRY_SCANNING_CONFIGURATION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_REPLICATION_CONFIGURATION_REQUEST: Schema = Schema {
+    name: "PutReplicationConfigurationRequest",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "replicationConfiguration",
+        target: &REPLICATION_CONFIGURATION,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static PUT_REPLICATION_CONFIGURATION_RESPONSE: Schema = Schema {
+    name: "PutReplicationConfigurationResponse",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "replicationConfiguration",
+        target: &REPLICATION_CONFIGURATION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static RECOMMENDATION: Schema = Schema {
+    name: "Recommendation",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "text",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "url",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REFERENCE_URLS_LIST: Schema = Schema {
+    name: "ReferenceUrlsList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static REFERENCED_IMAGES_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "ReferencedImagesNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ReferencedImagesNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static REGION: Schema = Schema {
+    name: "Region",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(2.0),
+        max: Some(25.0),
+        pattern: Some("[0-9a-z-]{2,25}"),
+        ..Traits::NONE
+    },
+};
+
 pub static REGISTRY_ID: Schema = Schema {
     name: "RegistryId",
     kind: Kind::String,
     members: &[],
     traits: &Traits {
         pattern: Some("[0-9]{12}"),
+        ..Traits::NONE
+    },
+};
+
+pub static REGISTRY_POLICY_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "RegistryPolicyNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "RegistryPolicyNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static REGISTRY_POLICY_TEXT: Schema = Schema {
+    name: "RegistryPolicyText",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(10240.0),
+        ..Traits::NONE
+    },
+};
+
+pub static REGISTRY_SCANNING_CONFIGURATION: Schema = Schema {
+    name: "RegistryScanningConfiguration",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "rules",
+            target: &REGISTRY_SCANNING_RULE_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scanType",
+            target: &SCAN_TYPE,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REGISTRY_SCANNING_RULE: Schema = Schema {
+    name: "RegistryScanningRule",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "repositoryFilters",
+            target: &SCANNING_REPOSITORY_FILTER_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "scanFrequency",
+            target: &SCAN_FREQUENCY,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REGISTRY_SCANNING_RULE_LIST: Schema = Schema {
+    name: "RegistryScanningRuleList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REGISTRY_SCANNING_RULE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(2.0),
+        ..Traits::NONE
+    },
+};
+
+pub static RELATED_VULNERABILITIES_LIST: Schema = Schema {
+    name: "RelatedVulnerabilitiesList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static REMEDIATION: Schema = Schema {
+    name: "Remediation",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "recommendation",
+        target: &RECOMMENDATION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static REPLICATION_CONFIGURATION: Schema = Schema {
+    name: "ReplicationConfiguration",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "rules",
+        target: &REPLICATION_RULE_LIST,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static REPLICATION_DESTINATION: Schema = Schema {
+    name: "ReplicationDestination",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "region",
+            target: &REGION,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REPLICATION_DESTINATION_LIST: Schema = Schema {
+    name: "ReplicationDestinationList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REPLICATION_DESTINATION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
+pub static REPLICATION_RULE: Schema = Schema {
+    name: "ReplicationRule",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "deleteReplication",
+            target: &DELETE_REPLICATION,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "destinations",
+            target: &REPLICATION_DESTINATION_LIST,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "repositoryFilters",
+            target: &REPOSITORY_FILTER_LIST,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REPLICATION_RULE_LIST: Schema = Schema {
+    name: "ReplicationRuleList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REPLICATION_RULE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(25.0),
         ..Traits::NONE
     },
 };
@@ -1738,6 +3856,67 @@ pub static REPOSITORY_ALREADY_EXISTS_EXCEPTION: Schema = Schema {
             fault: Fault::Client,
             message_member: "message",
         }),
+        ..Traits::NONE
+    },
+};
+
+pub static REPOSITORY_FILTER: Schema = Schema {
+    name: "RepositoryFilter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filter",
+            target: &REPOSITORY_FILTER_VALUE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "filterType",
+            target: &REPOSITORY_FILTER_TYPE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REPOSITORY_FILTER_LIST: Schema = Schema {
+    name: "RepositoryFilterList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REPOSITORY_FILTER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
+pub static REPOSITORY_FILTER_TYPE: Schema = Schema {
+    name: "RepositoryFilterType",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["PREFIX_MATCH"],
+        ..Traits::NONE
+    },
+};
+
+pub static REPOSITORY_FILTER_VALUE: Schema = Schema {
+    name: "RepositoryFilterValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(2.0),
+        max: Some(256.0),
+        pattern: Some("^(?:[a-z0-9]+(?:[._-][a-z0-9]*)*/)*[a-z0-9]*(?:[._-][a-z0-9]*)*$"),
         ..Traits::NONE
     },
 };
@@ -1848,6 +4027,163 @@ pub static REPOSITORY_POLICY_TEXT: Schema = Schema {
     },
 };
 
+pub static REPOSITORY_SCANNING_CONFIGURATION: Schema = Schema {
+    name: "RepositoryScanningConfiguration",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "appliedScanFilters",
+            target: &SCANNING_REPOSITORY_FILTER_LIST,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryArn",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scanFrequency",
+            target: &SCAN_FREQUENCY,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "scanOnPush",
+            target: &prelude::BOOLEAN,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REPOSITORY_SCANNING_CONFIGURATION_FAILURE: Schema = Schema {
+    name: "RepositoryScanningConfigurationFailure",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "failureCode",
+            target: &SCANNING_CONFIGURATION_FAILURE_CODE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "failureReason",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static REPOSITORY_SCANNING_CONFIGURATION_FAILURE_LIST: Schema = Schema {
+    name: "RepositoryScanningConfigurationFailureList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REPOSITORY_SCANNING_CONFIGURATION_FAILURE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static REPOSITORY_SCANNING_CONFIGURATION_LIST: Schema = Schema {
+    name: "RepositoryScanningConfigurationList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REPOSITORY_SCANNING_CONFIGURATION,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static RESOURCE: Schema = Schema {
+    name: "Resource",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "details",
+            target: &RESOURCE_DETAILS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "id",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "tags",
+            target: &TAGS,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "type",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static RESOURCE_DETAILS: Schema = Schema {
+    name: "ResourceDetails",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "awsEcrContainerImage",
+        target: &AWS_ECR_CONTAINER_IMAGE_DETAILS,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static RESOURCE_LIST: Schema = Schema {
+    name: "ResourceList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &RESOURCE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
+};
+
+pub static SCAN_FREQUENCY: Schema = Schema {
+    name: "ScanFrequency",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["SCAN_ON_PUSH", "CONTINUOUS_SCAN", "MANUAL"],
+        ..Traits::NONE
+    },
+};
+
+pub static SCAN_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "ScanNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "ScanNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static SCAN_STATUS: Schema = Schema {
     name: "ScanStatus",
     kind: Kind::String,
@@ -1868,6 +4204,113 @@ pub static SCAN_STATUS: Schema = Schema {
         ],
         ..Traits::NONE
     },
+};
+
+pub static SCAN_TYPE: Schema = Schema {
+    name: "ScanType",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["BASIC", "ENHANCED"],
+        ..Traits::NONE
+    },
+};
+
+pub static SCANNING_CONFIGURATION_FAILURE_CODE: Schema = Schema {
+    name: "ScanningConfigurationFailureCode",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["REPOSITORY_NOT_FOUND"],
+        ..Traits::NONE
+    },
+};
+
+pub static SCANNING_CONFIGURATION_REPOSITORY_NAME_LIST: Schema = Schema {
+    name: "ScanningConfigurationRepositoryNameList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &REPOSITORY_NAME,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(25.0),
+        ..Traits::NONE
+    },
+};
+
+pub static SCANNING_REPOSITORY_FILTER: Schema = Schema {
+    name: "ScanningRepositoryFilter",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "filter",
+            target: &SCANNING_REPOSITORY_FILTER_VALUE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "filterType",
+            target: &SCANNING_REPOSITORY_FILTER_TYPE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static SCANNING_REPOSITORY_FILTER_LIST: Schema = Schema {
+    name: "ScanningRepositoryFilterList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &SCANNING_REPOSITORY_FILTER,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        min: Some(0.0),
+        max: Some(100.0),
+        ..Traits::NONE
+    },
+};
+
+pub static SCANNING_REPOSITORY_FILTER_TYPE: Schema = Schema {
+    name: "ScanningRepositoryFilterType",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        enum_values: &["WILDCARD"],
+        ..Traits::NONE
+    },
+};
+
+pub static SCANNING_REPOSITORY_FILTER_VALUE: Schema = Schema {
+    name: "ScanningRepositoryFilterValue",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        min: Some(1.0),
+        max: Some(255.0),
+        pattern: Some("^[a-z0-9*](?:[._\\-/a-z0-9*]?[a-z0-9*]+)*$"),
+        ..Traits::NONE
+    },
+};
+
+pub static SCORE_DETAILS: Schema = Schema {
+    name: "ScoreDetails",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "cvss",
+        target: &CVSS_SCORE_DETAILS,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };
 
 pub static SERVER_EXCEPTION: Schema = Schema {
@@ -2010,6 +4453,20 @@ pub static START_LIFECYCLE_POLICY_PREVIEW_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static SUBJECT_IDENTIFIER: Schema = Schema {
+    name: "SubjectIdentifier",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "imageDigest",
+        target: &prelude::STRING,
+        traits: &Traits {
+            required: true,
+            ..Traits::NONE
+        },
+    }],
+    traits: &Traits::NONE,
+};
+
 pub static TAG: Schema = Schema {
     name: "Tag",
     kind: Kind::Structure,
@@ -2097,6 +4554,24 @@ pub static TAG_STATUS: Schema = Schema {
     },
 };
 
+pub static TAGS: Schema = Schema {
+    name: "Tags",
+    kind: Kind::Map,
+    members: &[
+        Member {
+            name: "key",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "value",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
 pub static TOO_MANY_TAGS_EXCEPTION: Schema = Schema {
     name: "TooManyTagsException",
     kind: Kind::Structure,
@@ -2145,6 +4620,63 @@ pub static TRANSITIONING_IMAGE_TOTAL_COUNTS: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static UNABLE_TO_GET_UPSTREAM_IMAGE_EXCEPTION: Schema = Schema {
+    name: "UnableToGetUpstreamImageException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "UnableToGetUpstreamImageException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static UNABLE_TO_GET_UPSTREAM_LAYER_EXCEPTION: Schema = Schema {
+    name: "UnableToGetUpstreamLayerException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "UnableToGetUpstreamLayerException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
+pub static UNABLE_TO_LIST_UPSTREAM_IMAGE_REFERRERS_EXCEPTION: Schema = Schema {
+    name: "UnableToListUpstreamImageReferrersException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "UnableToListUpstreamImageReferrersException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static UNTAG_RESOURCE_REQUEST: Schema = Schema {
     name: "UntagResourceRequest",
     kind: Kind::Structure,
@@ -2176,6 +4708,118 @@ pub static UNTAG_RESOURCE_RESPONSE: Schema = Schema {
     traits: &Traits::NONE,
 };
 
+pub static UPLOAD_ID: Schema = Schema {
+    name: "UploadId",
+    kind: Kind::String,
+    members: &[],
+    traits: &Traits {
+        pattern: Some(
+            "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+        ),
+        ..Traits::NONE
+    },
+};
+
+pub static UPLOAD_LAYER_PART_REQUEST: Schema = Schema {
+    name: "UploadLayerPartRequest",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "layerPartBlob",
+            target: &LAYER_PART_BLOB,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "partFirstByte",
+            target: &PART_SIZE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "partLastByte",
+            target: &PART_SIZE,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+        Member {
+            name: "uploadId",
+            target: &UPLOAD_ID,
+            traits: &Traits {
+                required: true,
+                ..Traits::NONE
+            },
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static UPLOAD_LAYER_PART_RESPONSE: Schema = Schema {
+    name: "UploadLayerPartResponse",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "lastByteReceived",
+            target: &PART_SIZE,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "registryId",
+            target: &REGISTRY_ID,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "repositoryName",
+            target: &REPOSITORY_NAME,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "uploadId",
+            target: &UPLOAD_ID,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static UPLOAD_NOT_FOUND_EXCEPTION: Schema = Schema {
+    name: "UploadNotFoundException",
+    kind: Kind::Structure,
+    members: &[Member {
+        name: "message",
+        target: &prelude::STRING,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits {
+        error: Some(ErrorTraits {
+            code: "UploadNotFoundException",
+            status: 400,
+            fault: Fault::Client,
+            message_member: "message",
+        }),
+        ..Traits::NONE
+    },
+};
+
 pub static VALIDATION_EXCEPTION: Schema = Schema {
     name: "ValidationException",
     kind: Kind::Structure,
@@ -2193,4 +4837,68 @@ pub static VALIDATION_EXCEPTION: Schema = Schema {
         }),
         ..Traits::NONE
     },
+};
+
+pub static VULNERABLE_PACKAGE: Schema = Schema {
+    name: "VulnerablePackage",
+    kind: Kind::Structure,
+    members: &[
+        Member {
+            name: "arch",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "epoch",
+            target: &prelude::INTEGER,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "filePath",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "fixedInVersion",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "name",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "packageManager",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "release",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "sourceLayerHash",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+        Member {
+            name: "version",
+            target: &prelude::STRING,
+            traits: &Traits::NONE,
+        },
+    ],
+    traits: &Traits::NONE,
+};
+
+pub static VULNERABLE_PACKAGES_LIST: Schema = Schema {
+    name: "VulnerablePackagesList",
+    kind: Kind::List,
+    members: &[Member {
+        name: "member",
+        target: &VULNERABLE_PACKAGE,
+        traits: &Traits::NONE,
+    }],
+    traits: &Traits::NONE,
 };

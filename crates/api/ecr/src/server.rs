@@ -99,26 +99,45 @@ pub struct Server<S>(pub Arc<S>);
 
 impl<S> Service for Server<S>
 where
-    S: Handle<operations::BatchDeleteImage>
+    S: Handle<operations::BatchCheckLayerAvailability>
+        + Handle<operations::BatchDeleteImage>
+        + Handle<operations::BatchGetImage>
+        + Handle<operations::BatchGetRepositoryScanningConfiguration>
+        + Handle<operations::CompleteLayerUpload>
         + Handle<operations::CreateRepository>
         + Handle<operations::DeleteLifecyclePolicy>
+        + Handle<operations::DeleteRegistryPolicy>
         + Handle<operations::DeleteRepository>
         + Handle<operations::DeleteRepositoryPolicy>
+        + Handle<operations::DescribeImageScanFindings>
         + Handle<operations::DescribeImages>
+        + Handle<operations::DescribeRegistry>
         + Handle<operations::DescribeRepositories>
+        + Handle<operations::GetAccountSetting>
         + Handle<operations::GetAuthorizationToken>
+        + Handle<operations::GetDownloadUrlForLayer>
         + Handle<operations::GetLifecyclePolicy>
         + Handle<operations::GetLifecyclePolicyPreview>
+        + Handle<operations::GetRegistryPolicy>
+        + Handle<operations::GetRegistryScanningConfiguration>
         + Handle<operations::GetRepositoryPolicy>
+        + Handle<operations::InitiateLayerUpload>
+        + Handle<operations::ListImageReferrers>
         + Handle<operations::ListImages>
         + Handle<operations::ListTagsForResource>
+        + Handle<operations::PutAccountSetting>
+        + Handle<operations::PutImage>
         + Handle<operations::PutImageScanningConfiguration>
         + Handle<operations::PutImageTagMutability>
         + Handle<operations::PutLifecyclePolicy>
+        + Handle<operations::PutRegistryPolicy>
+        + Handle<operations::PutRegistryScanningConfiguration>
+        + Handle<operations::PutReplicationConfiguration>
         + Handle<operations::SetRepositoryPolicy>
         + Handle<operations::StartLifecyclePolicyPreview>
         + Handle<operations::TagResource>
         + Handle<operations::UntagResource>
+        + Handle<operations::UploadLayerPart>
         + 'static,
 {
     fn schema(&self) -> &'static ServiceSchema {
@@ -130,33 +149,64 @@ where
         call: ServiceCall<'a>,
     ) -> BoxFuture<'a, Result<Box<dyn AnyShape>, Error>> {
         match call.operation.name {
+            "BatchCheckLayerAvailability" => {
+                wire::serve::<operations::BatchCheckLayerAvailability, S>(&self.0, call)
+            }
             "BatchDeleteImage" => wire::serve::<operations::BatchDeleteImage, S>(&self.0, call),
+            "BatchGetImage" => wire::serve::<operations::BatchGetImage, S>(&self.0, call),
+            "BatchGetRepositoryScanningConfiguration" => {
+                wire::serve::<operations::BatchGetRepositoryScanningConfiguration, S>(&self.0, call)
+            }
+            "CompleteLayerUpload" => {
+                wire::serve::<operations::CompleteLayerUpload, S>(&self.0, call)
+            }
             "CreateRepository" => wire::serve::<operations::CreateRepository, S>(&self.0, call),
             "DeleteLifecyclePolicy" => {
                 wire::serve::<operations::DeleteLifecyclePolicy, S>(&self.0, call)
+            }
+            "DeleteRegistryPolicy" => {
+                wire::serve::<operations::DeleteRegistryPolicy, S>(&self.0, call)
             }
             "DeleteRepository" => wire::serve::<operations::DeleteRepository, S>(&self.0, call),
             "DeleteRepositoryPolicy" => {
                 wire::serve::<operations::DeleteRepositoryPolicy, S>(&self.0, call)
             }
+            "DescribeImageScanFindings" => {
+                wire::serve::<operations::DescribeImageScanFindings, S>(&self.0, call)
+            }
             "DescribeImages" => wire::serve::<operations::DescribeImages, S>(&self.0, call),
+            "DescribeRegistry" => wire::serve::<operations::DescribeRegistry, S>(&self.0, call),
             "DescribeRepositories" => {
                 wire::serve::<operations::DescribeRepositories, S>(&self.0, call)
             }
+            "GetAccountSetting" => wire::serve::<operations::GetAccountSetting, S>(&self.0, call),
             "GetAuthorizationToken" => {
                 wire::serve::<operations::GetAuthorizationToken, S>(&self.0, call)
+            }
+            "GetDownloadUrlForLayer" => {
+                wire::serve::<operations::GetDownloadUrlForLayer, S>(&self.0, call)
             }
             "GetLifecyclePolicy" => wire::serve::<operations::GetLifecyclePolicy, S>(&self.0, call),
             "GetLifecyclePolicyPreview" => {
                 wire::serve::<operations::GetLifecyclePolicyPreview, S>(&self.0, call)
             }
+            "GetRegistryPolicy" => wire::serve::<operations::GetRegistryPolicy, S>(&self.0, call),
+            "GetRegistryScanningConfiguration" => {
+                wire::serve::<operations::GetRegistryScanningConfiguration, S>(&self.0, call)
+            }
             "GetRepositoryPolicy" => {
                 wire::serve::<operations::GetRepositoryPolicy, S>(&self.0, call)
             }
+            "InitiateLayerUpload" => {
+                wire::serve::<operations::InitiateLayerUpload, S>(&self.0, call)
+            }
+            "ListImageReferrers" => wire::serve::<operations::ListImageReferrers, S>(&self.0, call),
             "ListImages" => wire::serve::<operations::ListImages, S>(&self.0, call),
             "ListTagsForResource" => {
                 wire::serve::<operations::ListTagsForResource, S>(&self.0, call)
             }
+            "PutAccountSetting" => wire::serve::<operations::PutAccountSetting, S>(&self.0, call),
+            "PutImage" => wire::serve::<operations::PutImage, S>(&self.0, call),
             "PutImageScanningConfiguration" => {
                 wire::serve::<operations::PutImageScanningConfiguration, S>(&self.0, call)
             }
@@ -164,6 +214,13 @@ where
                 wire::serve::<operations::PutImageTagMutability, S>(&self.0, call)
             }
             "PutLifecyclePolicy" => wire::serve::<operations::PutLifecyclePolicy, S>(&self.0, call),
+            "PutRegistryPolicy" => wire::serve::<operations::PutRegistryPolicy, S>(&self.0, call),
+            "PutRegistryScanningConfiguration" => {
+                wire::serve::<operations::PutRegistryScanningConfiguration, S>(&self.0, call)
+            }
+            "PutReplicationConfiguration" => {
+                wire::serve::<operations::PutReplicationConfiguration, S>(&self.0, call)
+            }
             "SetRepositoryPolicy" => {
                 wire::serve::<operations::SetRepositoryPolicy, S>(&self.0, call)
             }
@@ -172,6 +229,7 @@ where
             }
             "TagResource" => wire::serve::<operations::TagResource, S>(&self.0, call),
             "UntagResource" => wire::serve::<operations::UntagResource, S>(&self.0, call),
+            "UploadLayerPart" => wire::serve::<operations::UploadLayerPart, S>(&self.0, call),
             _ => wire::refuse(call),
         }
     }

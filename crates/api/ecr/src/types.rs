@@ -8,6 +8,14 @@ pub use crate::enums::*;
 use crate::schemas;
 
 #[derive(Clone, Default, PartialEq)]
+pub struct Attribute {
+    pub key: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::shape!(Attribute, schemas::ATTRIBUTE, { 0 => key, 1 => value });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct AuthorizationData {
     pub authorization_token: Option<String>,
     pub expires_at: Option<wire::Timestamp>,
@@ -15,6 +23,39 @@ pub struct AuthorizationData {
 }
 
 wire::shape!(AuthorizationData, schemas::AUTHORIZATION_DATA, { 0 => authorization_token, 1 => expires_at, 2 => proxy_endpoint });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct AwsEcrContainerImageDetails {
+    pub architecture: Option<String>,
+    pub author: Option<String>,
+    pub image_hash: Option<String>,
+    pub image_tags: Option<Vec<String>>,
+    pub in_use_count: Option<i64>,
+    pub last_in_use_at: Option<wire::Timestamp>,
+    pub platform: Option<String>,
+    pub pushed_at: Option<wire::Timestamp>,
+    pub registry: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(AwsEcrContainerImageDetails, schemas::AWS_ECR_CONTAINER_IMAGE_DETAILS, { 0 => architecture, 1 => author, 2 => image_hash, 3 => image_tags, 4 => in_use_count, 5 => last_in_use_at, 6 => platform, 7 => pushed_at, 8 => registry, 9 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct BatchCheckLayerAvailabilityRequest {
+    pub layer_digests: Option<Vec<String>>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(BatchCheckLayerAvailabilityRequest, schemas::BATCH_CHECK_LAYER_AVAILABILITY_REQUEST, { 0 => layer_digests, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct BatchCheckLayerAvailabilityResponse {
+    pub failures: Option<Vec<LayerFailure>>,
+    pub layers: Option<Vec<Layer>>,
+}
+
+wire::shape!(BatchCheckLayerAvailabilityResponse, schemas::BATCH_CHECK_LAYER_AVAILABILITY_RESPONSE, { 0 => failures, 1 => layers });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct BatchDeleteImageRequest {
@@ -32,6 +73,59 @@ pub struct BatchDeleteImageResponse {
 }
 
 wire::shape!(BatchDeleteImageResponse, schemas::BATCH_DELETE_IMAGE_RESPONSE, { 0 => failures, 1 => image_ids });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct BatchGetImageRequest {
+    pub accepted_media_types: Option<Vec<String>>,
+    pub image_ids: Option<Vec<ImageIdentifier>>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(BatchGetImageRequest, schemas::BATCH_GET_IMAGE_REQUEST, { 0 => accepted_media_types, 1 => image_ids, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct BatchGetImageResponse {
+    pub failures: Option<Vec<ImageFailure>>,
+    pub images: Option<Vec<Image>>,
+}
+
+wire::shape!(BatchGetImageResponse, schemas::BATCH_GET_IMAGE_RESPONSE, { 0 => failures, 1 => images });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct BatchGetRepositoryScanningConfigurationRequest {
+    pub repository_names: Option<Vec<String>>,
+}
+
+wire::shape!(BatchGetRepositoryScanningConfigurationRequest, schemas::BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION_REQUEST, { 0 => repository_names });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct BatchGetRepositoryScanningConfigurationResponse {
+    pub failures: Option<Vec<RepositoryScanningConfigurationFailure>>,
+    pub scanning_configurations: Option<Vec<RepositoryScanningConfiguration>>,
+}
+
+wire::shape!(BatchGetRepositoryScanningConfigurationResponse, schemas::BATCH_GET_REPOSITORY_SCANNING_CONFIGURATION_RESPONSE, { 0 => failures, 1 => scanning_configurations });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CompleteLayerUploadRequest {
+    pub layer_digests: Option<Vec<String>>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub upload_id: Option<String>,
+}
+
+wire::shape!(CompleteLayerUploadRequest, schemas::COMPLETE_LAYER_UPLOAD_REQUEST, { 0 => layer_digests, 1 => registry_id, 2 => repository_name, 3 => upload_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CompleteLayerUploadResponse {
+    pub layer_digest: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub upload_id: Option<String>,
+}
+
+wire::shape!(CompleteLayerUploadResponse, schemas::COMPLETE_LAYER_UPLOAD_RESPONSE, { 0 => layer_digest, 1 => registry_id, 2 => repository_name, 3 => upload_id });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct CreateRepositoryRequest {
@@ -54,6 +148,35 @@ pub struct CreateRepositoryResponse {
 wire::shape!(CreateRepositoryResponse, schemas::CREATE_REPOSITORY_RESPONSE, { 0 => repository });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct CvssScore {
+    pub base_score: Option<f64>,
+    pub scoring_vector: Option<String>,
+    pub source: Option<String>,
+    pub version: Option<String>,
+}
+
+wire::shape!(CvssScore, schemas::CVSS_SCORE, { 0 => base_score, 1 => scoring_vector, 2 => source, 3 => version });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CvssScoreAdjustment {
+    pub metric: Option<String>,
+    pub reason: Option<String>,
+}
+
+wire::shape!(CvssScoreAdjustment, schemas::CVSS_SCORE_ADJUSTMENT, { 0 => metric, 1 => reason });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct CvssScoreDetails {
+    pub adjustments: Option<Vec<CvssScoreAdjustment>>,
+    pub score: Option<f64>,
+    pub score_source: Option<String>,
+    pub scoring_vector: Option<String>,
+    pub version: Option<String>,
+}
+
+wire::shape!(CvssScoreDetails, schemas::CVSS_SCORE_DETAILS, { 0 => adjustments, 1 => score, 2 => score_source, 3 => scoring_vector, 4 => version });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DeleteLifecyclePolicyRequest {
     pub registry_id: Option<String>,
     pub repository_name: Option<String>,
@@ -70,6 +193,30 @@ pub struct DeleteLifecyclePolicyResponse {
 }
 
 wire::shape!(DeleteLifecyclePolicyResponse, schemas::DELETE_LIFECYCLE_POLICY_RESPONSE, { 0 => last_evaluated_at, 1 => lifecycle_policy_text, 2 => registry_id, 3 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteRegistryPolicyRequest {}
+
+wire::shape!(
+    DeleteRegistryPolicyRequest,
+    schemas::DELETE_REGISTRY_POLICY_REQUEST,
+    {}
+);
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteRegistryPolicyResponse {
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+}
+
+wire::shape!(DeleteRegistryPolicyResponse, schemas::DELETE_REGISTRY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DeleteReplication {
+    pub enabled: Option<bool>,
+}
+
+wire::shape!(DeleteReplication, schemas::DELETE_REPLICATION, { 0 => enabled });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct DeleteRepositoryPolicyRequest {
@@ -105,6 +252,29 @@ pub struct DeleteRepositoryResponse {
 wire::shape!(DeleteRepositoryResponse, schemas::DELETE_REPOSITORY_RESPONSE, { 0 => repository });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DescribeImageScanFindingsRequest {
+    pub image_id: Option<ImageIdentifier>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(DescribeImageScanFindingsRequest, schemas::DESCRIBE_IMAGE_SCAN_FINDINGS_REQUEST, { 0 => image_id, 1 => max_results, 2 => next_token, 3 => registry_id, 4 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeImageScanFindingsResponse {
+    pub image_id: Option<ImageIdentifier>,
+    pub image_scan_findings: Option<ImageScanFindings>,
+    pub image_scan_status: Option<ImageScanStatus>,
+    pub next_token: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(DescribeImageScanFindingsResponse, schemas::DESCRIBE_IMAGE_SCAN_FINDINGS_RESPONSE, { 0 => image_id, 1 => image_scan_findings, 2 => image_scan_status, 3 => next_token, 4 => registry_id, 5 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeImagesFilter {
     pub image_status: Option<ImageStatusFilter>,
     pub tag_status: Option<TagStatus>,
@@ -133,6 +303,23 @@ pub struct DescribeImagesResponse {
 wire::shape!(DescribeImagesResponse, schemas::DESCRIBE_IMAGES_RESPONSE, { 0 => image_details, 1 => next_token });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct DescribeRegistryRequest {}
+
+wire::shape!(
+    DescribeRegistryRequest,
+    schemas::DESCRIBE_REGISTRY_REQUEST,
+    {}
+);
+
+#[derive(Clone, Default, PartialEq)]
+pub struct DescribeRegistryResponse {
+    pub registry_id: Option<String>,
+    pub replication_configuration: Option<ReplicationConfiguration>,
+}
+
+wire::shape!(DescribeRegistryResponse, schemas::DESCRIBE_REGISTRY_RESPONSE, { 0 => registry_id, 1 => replication_configuration });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct DescribeRepositoriesRequest {
     pub max_results: Option<i32>,
     pub next_token: Option<String>,
@@ -159,6 +346,44 @@ pub struct EncryptionConfiguration {
 wire::shape!(EncryptionConfiguration, schemas::ENCRYPTION_CONFIGURATION, { 0 => encryption_type, 1 => kms_key });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct EnhancedImageScanFinding {
+    pub aws_account_id: Option<String>,
+    pub description: Option<String>,
+    pub exploit_available: Option<String>,
+    pub finding_arn: Option<String>,
+    pub first_observed_at: Option<wire::Timestamp>,
+    pub fix_available: Option<String>,
+    pub last_observed_at: Option<wire::Timestamp>,
+    pub package_vulnerability_details: Option<PackageVulnerabilityDetails>,
+    pub remediation: Option<Remediation>,
+    pub resources: Option<Vec<Resource>>,
+    pub score: Option<f64>,
+    pub score_details: Option<ScoreDetails>,
+    pub severity: Option<String>,
+    pub status: Option<String>,
+    pub title: Option<String>,
+    pub r#type: Option<String>,
+    pub updated_at: Option<wire::Timestamp>,
+}
+
+wire::shape!(EnhancedImageScanFinding, schemas::ENHANCED_IMAGE_SCAN_FINDING, { 0 => aws_account_id, 1 => description, 2 => exploit_available, 3 => finding_arn, 4 => first_observed_at, 5 => fix_available, 6 => last_observed_at, 7 => package_vulnerability_details, 8 => remediation, 9 => resources, 10 => score, 11 => score_details, 12 => severity, 13 => status, 14 => title, 15 => r#type, 16 => updated_at });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetAccountSettingRequest {
+    pub name: Option<String>,
+}
+
+wire::shape!(GetAccountSettingRequest, schemas::GET_ACCOUNT_SETTING_REQUEST, { 0 => name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetAccountSettingResponse {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::shape!(GetAccountSettingResponse, schemas::GET_ACCOUNT_SETTING_RESPONSE, { 0 => name, 1 => value });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct GetAuthorizationTokenRequest {
     pub registry_ids: Option<Vec<String>>,
 }
@@ -171,6 +396,23 @@ pub struct GetAuthorizationTokenResponse {
 }
 
 wire::shape!(GetAuthorizationTokenResponse, schemas::GET_AUTHORIZATION_TOKEN_RESPONSE, { 0 => authorization_data });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetDownloadUrlForLayerRequest {
+    pub layer_digest: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(GetDownloadUrlForLayerRequest, schemas::GET_DOWNLOAD_URL_FOR_LAYER_REQUEST, { 0 => layer_digest, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetDownloadUrlForLayerResponse {
+    pub download_url: Option<String>,
+    pub layer_digest: Option<String>,
+}
+
+wire::shape!(GetDownloadUrlForLayerResponse, schemas::GET_DOWNLOAD_URL_FOR_LAYER_RESPONSE, { 0 => download_url, 1 => layer_digest });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct GetLifecyclePolicyPreviewRequest {
@@ -216,6 +458,40 @@ pub struct GetLifecyclePolicyResponse {
 wire::shape!(GetLifecyclePolicyResponse, schemas::GET_LIFECYCLE_POLICY_RESPONSE, { 0 => last_evaluated_at, 1 => lifecycle_policy_text, 2 => registry_id, 3 => repository_name });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct GetRegistryPolicyRequest {}
+
+wire::shape!(
+    GetRegistryPolicyRequest,
+    schemas::GET_REGISTRY_POLICY_REQUEST,
+    {}
+);
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetRegistryPolicyResponse {
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+}
+
+wire::shape!(GetRegistryPolicyResponse, schemas::GET_REGISTRY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetRegistryScanningConfigurationRequest {}
+
+wire::shape!(
+    GetRegistryScanningConfigurationRequest,
+    schemas::GET_REGISTRY_SCANNING_CONFIGURATION_REQUEST,
+    {}
+);
+
+#[derive(Clone, Default, PartialEq)]
+pub struct GetRegistryScanningConfigurationResponse {
+    pub registry_id: Option<String>,
+    pub scanning_configuration: Option<RegistryScanningConfiguration>,
+}
+
+wire::shape!(GetRegistryScanningConfigurationResponse, schemas::GET_REGISTRY_SCANNING_CONFIGURATION_RESPONSE, { 0 => registry_id, 1 => scanning_configuration });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct GetRepositoryPolicyRequest {
     pub registry_id: Option<String>,
     pub repository_name: Option<String>,
@@ -231,6 +507,17 @@ pub struct GetRepositoryPolicyResponse {
 }
 
 wire::shape!(GetRepositoryPolicyResponse, schemas::GET_REPOSITORY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Image {
+    pub image_id: Option<ImageIdentifier>,
+    pub image_manifest: Option<String>,
+    pub image_manifest_media_type: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(Image, schemas::IMAGE, { 0 => image_id, 1 => image_manifest, 2 => image_manifest_media_type, 3 => registry_id, 4 => repository_name });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ImageDetail {
@@ -271,6 +558,40 @@ pub struct ImageIdentifier {
 wire::shape!(ImageIdentifier, schemas::IMAGE_IDENTIFIER, { 0 => image_digest, 1 => image_tag });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct ImageReferrer {
+    pub annotations: Option<BTreeMap<String, String>>,
+    pub artifact_status: Option<ArtifactStatus>,
+    pub artifact_type: Option<String>,
+    pub digest: Option<String>,
+    pub media_type: Option<String>,
+    pub size: Option<i64>,
+}
+
+wire::shape!(ImageReferrer, schemas::IMAGE_REFERRER, { 0 => annotations, 1 => artifact_status, 2 => artifact_type, 3 => digest, 4 => media_type, 5 => size });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ImageScanFinding {
+    pub attributes: Option<Vec<Attribute>>,
+    pub description: Option<String>,
+    pub name: Option<String>,
+    pub severity: Option<FindingSeverity>,
+    pub uri: Option<String>,
+}
+
+wire::shape!(ImageScanFinding, schemas::IMAGE_SCAN_FINDING, { 0 => attributes, 1 => description, 2 => name, 3 => severity, 4 => uri });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ImageScanFindings {
+    pub enhanced_findings: Option<Vec<EnhancedImageScanFinding>>,
+    pub finding_severity_counts: Option<BTreeMap<String, i32>>,
+    pub findings: Option<Vec<ImageScanFinding>>,
+    pub image_scan_completed_at: Option<wire::Timestamp>,
+    pub vulnerability_source_updated_at: Option<wire::Timestamp>,
+}
+
+wire::shape!(ImageScanFindings, schemas::IMAGE_SCAN_FINDINGS, { 0 => enhanced_findings, 1 => finding_severity_counts, 2 => findings, 3 => image_scan_completed_at, 4 => vulnerability_source_updated_at });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct ImageScanFindingsSummary {
     pub finding_severity_counts: Option<BTreeMap<String, i32>>,
     pub image_scan_completed_at: Option<wire::Timestamp>,
@@ -303,12 +624,58 @@ pub struct ImageTagMutabilityExclusionFilter {
 wire::shape!(ImageTagMutabilityExclusionFilter, schemas::IMAGE_TAG_MUTABILITY_EXCLUSION_FILTER, { 0 => filter, 1 => filter_type });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct InitiateLayerUploadRequest {
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(InitiateLayerUploadRequest, schemas::INITIATE_LAYER_UPLOAD_REQUEST, { 0 => registry_id, 1 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct InitiateLayerUploadResponse {
+    pub part_size: Option<i64>,
+    pub upload_id: Option<String>,
+}
+
+wire::shape!(InitiateLayerUploadResponse, schemas::INITIATE_LAYER_UPLOAD_RESPONSE, { 0 => part_size, 1 => upload_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct InvalidLayerPartException {
+    pub last_valid_byte_received: Option<i64>,
+    pub message: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub upload_id: Option<String>,
+}
+
+wire::shape!(InvalidLayerPartException, schemas::INVALID_LAYER_PART_EXCEPTION, { 0 => last_valid_byte_received, 1 => message, 2 => registry_id, 3 => repository_name, 4 => upload_id });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct KmsException {
     pub kms_error: Option<String>,
     pub message: Option<String>,
 }
 
 wire::shape!(KmsException, schemas::KMS_EXCEPTION, { 0 => kms_error, 1 => message });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Layer {
+    pub layer_availability: Option<LayerAvailability>,
+    pub layer_digest: Option<String>,
+    pub layer_size: Option<i64>,
+    pub media_type: Option<String>,
+}
+
+wire::shape!(Layer, schemas::LAYER, { 0 => layer_availability, 1 => layer_digest, 2 => layer_size, 3 => media_type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct LayerFailure {
+    pub failure_code: Option<LayerFailureCode>,
+    pub failure_reason: Option<String>,
+    pub layer_digest: Option<String>,
+}
+
+wire::shape!(LayerFailure, schemas::LAYER_FAILURE, { 0 => failure_code, 1 => failure_reason, 2 => layer_digest });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct LifecyclePolicyPreviewFilter {
@@ -344,6 +711,34 @@ pub struct LifecyclePolicyRuleAction {
 }
 
 wire::shape!(LifecyclePolicyRuleAction, schemas::LIFECYCLE_POLICY_RULE_ACTION, { 0 => target_storage_class, 1 => r#type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListImageReferrersFilter {
+    pub artifact_status: Option<ArtifactStatusFilter>,
+    pub artifact_types: Option<Vec<String>>,
+}
+
+wire::shape!(ListImageReferrersFilter, schemas::LIST_IMAGE_REFERRERS_FILTER, { 0 => artifact_status, 1 => artifact_types });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListImageReferrersRequest {
+    pub filter: Option<ListImageReferrersFilter>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub subject_id: Option<SubjectIdentifier>,
+}
+
+wire::shape!(ListImageReferrersRequest, schemas::LIST_IMAGE_REFERRERS_REQUEST, { 0 => filter, 1 => max_results, 2 => next_token, 3 => registry_id, 4 => repository_name, 5 => subject_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ListImageReferrersResponse {
+    pub next_token: Option<String>,
+    pub referrers: Option<Vec<ImageReferrer>>,
+}
+
+wire::shape!(ListImageReferrersResponse, schemas::LIST_IMAGE_REFERRERS_RESPONSE, { 0 => next_token, 1 => referrers });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct ListImagesFilter {
@@ -385,6 +780,57 @@ pub struct ListTagsForResourceResponse {
 }
 
 wire::shape!(ListTagsForResourceResponse, schemas::LIST_TAGS_FOR_RESOURCE_RESPONSE, { 0 => tags });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PackageVulnerabilityDetails {
+    pub cvss: Option<Vec<CvssScore>>,
+    pub reference_urls: Option<Vec<String>>,
+    pub related_vulnerabilities: Option<Vec<String>>,
+    pub source: Option<String>,
+    pub source_url: Option<String>,
+    pub vendor_created_at: Option<wire::Timestamp>,
+    pub vendor_severity: Option<String>,
+    pub vendor_updated_at: Option<wire::Timestamp>,
+    pub vulnerability_id: Option<String>,
+    pub vulnerable_packages: Option<Vec<VulnerablePackage>>,
+}
+
+wire::shape!(PackageVulnerabilityDetails, schemas::PACKAGE_VULNERABILITY_DETAILS, { 0 => cvss, 1 => reference_urls, 2 => related_vulnerabilities, 3 => source, 4 => source_url, 5 => vendor_created_at, 6 => vendor_severity, 7 => vendor_updated_at, 8 => vulnerability_id, 9 => vulnerable_packages });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutAccountSettingRequest {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::shape!(PutAccountSettingRequest, schemas::PUT_ACCOUNT_SETTING_REQUEST, { 0 => name, 1 => value });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutAccountSettingResponse {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::shape!(PutAccountSettingResponse, schemas::PUT_ACCOUNT_SETTING_RESPONSE, { 0 => name, 1 => value });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutImageRequest {
+    pub image_digest: Option<String>,
+    pub image_manifest: Option<String>,
+    pub image_manifest_media_type: Option<String>,
+    pub image_tag: Option<String>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(PutImageRequest, schemas::PUT_IMAGE_REQUEST, { 0 => image_digest, 1 => image_manifest, 2 => image_manifest_media_type, 3 => image_tag, 4 => registry_id, 5 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutImageResponse {
+    pub image: Option<Image>,
+}
+
+wire::shape!(PutImageResponse, schemas::PUT_IMAGE_RESPONSE, { 0 => image });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct PutImageScanningConfigurationRequest {
@@ -443,6 +889,105 @@ pub struct PutLifecyclePolicyResponse {
 wire::shape!(PutLifecyclePolicyResponse, schemas::PUT_LIFECYCLE_POLICY_RESPONSE, { 0 => lifecycle_policy_text, 1 => registry_id, 2 => repository_name });
 
 #[derive(Clone, Default, PartialEq)]
+pub struct PutRegistryPolicyRequest {
+    pub policy_text: Option<String>,
+}
+
+wire::shape!(PutRegistryPolicyRequest, schemas::PUT_REGISTRY_POLICY_REQUEST, { 0 => policy_text });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutRegistryPolicyResponse {
+    pub policy_text: Option<String>,
+    pub registry_id: Option<String>,
+}
+
+wire::shape!(PutRegistryPolicyResponse, schemas::PUT_REGISTRY_POLICY_RESPONSE, { 0 => policy_text, 1 => registry_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutRegistryScanningConfigurationRequest {
+    pub rules: Option<Vec<RegistryScanningRule>>,
+    pub scan_type: Option<ScanType>,
+}
+
+wire::shape!(PutRegistryScanningConfigurationRequest, schemas::PUT_REGISTRY_SCANNING_CONFIGURATION_REQUEST, { 0 => rules, 1 => scan_type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutRegistryScanningConfigurationResponse {
+    pub registry_scanning_configuration: Option<RegistryScanningConfiguration>,
+}
+
+wire::shape!(PutRegistryScanningConfigurationResponse, schemas::PUT_REGISTRY_SCANNING_CONFIGURATION_RESPONSE, { 0 => registry_scanning_configuration });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutReplicationConfigurationRequest {
+    pub replication_configuration: Option<ReplicationConfiguration>,
+}
+
+wire::shape!(PutReplicationConfigurationRequest, schemas::PUT_REPLICATION_CONFIGURATION_REQUEST, { 0 => replication_configuration });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct PutReplicationConfigurationResponse {
+    pub replication_configuration: Option<ReplicationConfiguration>,
+}
+
+wire::shape!(PutReplicationConfigurationResponse, schemas::PUT_REPLICATION_CONFIGURATION_RESPONSE, { 0 => replication_configuration });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Recommendation {
+    pub text: Option<String>,
+    pub url: Option<String>,
+}
+
+wire::shape!(Recommendation, schemas::RECOMMENDATION, { 0 => text, 1 => url });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RegistryScanningConfiguration {
+    pub rules: Option<Vec<RegistryScanningRule>>,
+    pub scan_type: Option<ScanType>,
+}
+
+wire::shape!(RegistryScanningConfiguration, schemas::REGISTRY_SCANNING_CONFIGURATION, { 0 => rules, 1 => scan_type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RegistryScanningRule {
+    pub repository_filters: Option<Vec<ScanningRepositoryFilter>>,
+    pub scan_frequency: Option<ScanFrequency>,
+}
+
+wire::shape!(RegistryScanningRule, schemas::REGISTRY_SCANNING_RULE, { 0 => repository_filters, 1 => scan_frequency });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Remediation {
+    pub recommendation: Option<Recommendation>,
+}
+
+wire::shape!(Remediation, schemas::REMEDIATION, { 0 => recommendation });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReplicationConfiguration {
+    pub rules: Option<Vec<ReplicationRule>>,
+}
+
+wire::shape!(ReplicationConfiguration, schemas::REPLICATION_CONFIGURATION, { 0 => rules });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReplicationDestination {
+    pub region: Option<String>,
+    pub registry_id: Option<String>,
+}
+
+wire::shape!(ReplicationDestination, schemas::REPLICATION_DESTINATION, { 0 => region, 1 => registry_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ReplicationRule {
+    pub delete_replication: Option<DeleteReplication>,
+    pub destinations: Option<Vec<ReplicationDestination>>,
+    pub repository_filters: Option<Vec<RepositoryFilter>>,
+}
+
+wire::shape!(ReplicationRule, schemas::REPLICATION_RULE, { 0 => delete_replication, 1 => destinations, 2 => repository_filters });
+
+#[derive(Clone, Default, PartialEq)]
 pub struct Repository {
     pub created_at: Option<wire::Timestamp>,
     pub encryption_configuration: Option<EncryptionConfiguration>,
@@ -456,6 +1001,66 @@ pub struct Repository {
 }
 
 wire::shape!(Repository, schemas::REPOSITORY, { 0 => created_at, 1 => encryption_configuration, 2 => image_scanning_configuration, 3 => image_tag_mutability, 4 => image_tag_mutability_exclusion_filters, 5 => registry_id, 6 => repository_arn, 7 => repository_name, 8 => repository_uri });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RepositoryFilter {
+    pub filter: Option<String>,
+    pub filter_type: Option<RepositoryFilterType>,
+}
+
+wire::shape!(RepositoryFilter, schemas::REPOSITORY_FILTER, { 0 => filter, 1 => filter_type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RepositoryScanningConfiguration {
+    pub applied_scan_filters: Option<Vec<ScanningRepositoryFilter>>,
+    pub repository_arn: Option<String>,
+    pub repository_name: Option<String>,
+    pub scan_frequency: Option<ScanFrequency>,
+    pub scan_on_push: Option<bool>,
+}
+
+wire::shape!(RepositoryScanningConfiguration, schemas::REPOSITORY_SCANNING_CONFIGURATION, { 0 => applied_scan_filters, 1 => repository_arn, 2 => repository_name, 3 => scan_frequency, 4 => scan_on_push });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct RepositoryScanningConfigurationFailure {
+    pub failure_code: Option<ScanningConfigurationFailureCode>,
+    pub failure_reason: Option<String>,
+    pub repository_name: Option<String>,
+}
+
+wire::shape!(RepositoryScanningConfigurationFailure, schemas::REPOSITORY_SCANNING_CONFIGURATION_FAILURE, { 0 => failure_code, 1 => failure_reason, 2 => repository_name });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Resource {
+    pub details: Option<ResourceDetails>,
+    pub id: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub r#type: Option<String>,
+}
+
+wire::shape!(Resource, schemas::RESOURCE, { 0 => details, 1 => id, 2 => tags, 3 => r#type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ResourceDetails {
+    pub aws_ecr_container_image: Option<AwsEcrContainerImageDetails>,
+}
+
+wire::shape!(ResourceDetails, schemas::RESOURCE_DETAILS, { 0 => aws_ecr_container_image });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ScanningRepositoryFilter {
+    pub filter: Option<String>,
+    pub filter_type: Option<ScanningRepositoryFilterType>,
+}
+
+wire::shape!(ScanningRepositoryFilter, schemas::SCANNING_REPOSITORY_FILTER, { 0 => filter, 1 => filter_type });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct ScoreDetails {
+    pub cvss: Option<CvssScoreDetails>,
+}
+
+wire::shape!(ScoreDetails, schemas::SCORE_DETAILS, { 0 => cvss });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct SetRepositoryPolicyRequest {
@@ -494,6 +1099,13 @@ pub struct StartLifecyclePolicyPreviewResponse {
 }
 
 wire::shape!(StartLifecyclePolicyPreviewResponse, schemas::START_LIFECYCLE_POLICY_PREVIEW_RESPONSE, { 0 => lifecycle_policy_text, 1 => registry_id, 2 => repository_name, 3 => status });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct SubjectIdentifier {
+    pub image_digest: Option<String>,
+}
+
+wire::shape!(SubjectIdentifier, schemas::SUBJECT_IDENTIFIER, { 0 => image_digest });
 
 #[derive(Clone, Default, PartialEq)]
 pub struct Tag {
@@ -536,3 +1148,40 @@ wire::shape!(UntagResourceRequest, schemas::UNTAG_RESOURCE_REQUEST, { 0 => resou
 pub struct UntagResourceResponse {}
 
 wire::shape!(UntagResourceResponse, schemas::UNTAG_RESOURCE_RESPONSE, {});
+
+#[derive(Clone, Default, PartialEq)]
+pub struct UploadLayerPartRequest {
+    pub layer_part_blob: Option<wire::Blob>,
+    pub part_first_byte: Option<i64>,
+    pub part_last_byte: Option<i64>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub upload_id: Option<String>,
+}
+
+wire::shape!(UploadLayerPartRequest, schemas::UPLOAD_LAYER_PART_REQUEST, { 0 => layer_part_blob, 1 => part_first_byte, 2 => part_last_byte, 3 => registry_id, 4 => repository_name, 5 => upload_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct UploadLayerPartResponse {
+    pub last_byte_received: Option<i64>,
+    pub registry_id: Option<String>,
+    pub repository_name: Option<String>,
+    pub upload_id: Option<String>,
+}
+
+wire::shape!(UploadLayerPartResponse, schemas::UPLOAD_LAYER_PART_RESPONSE, { 0 => last_byte_received, 1 => registry_id, 2 => repository_name, 3 => upload_id });
+
+#[derive(Clone, Default, PartialEq)]
+pub struct VulnerablePackage {
+    pub arch: Option<String>,
+    pub epoch: Option<i32>,
+    pub file_path: Option<String>,
+    pub fixed_in_version: Option<String>,
+    pub name: Option<String>,
+    pub package_manager: Option<String>,
+    pub release: Option<String>,
+    pub source_layer_hash: Option<String>,
+    pub version: Option<String>,
+}
+
+wire::shape!(VulnerablePackage, schemas::VULNERABLE_PACKAGE, { 0 => arch, 1 => epoch, 2 => file_path, 3 => fixed_in_version, 4 => name, 5 => package_manager, 6 => release, 7 => source_layer_hash, 8 => version });

@@ -9,7 +9,7 @@ use gateway::{Bound, Gateway, Listener, PrincipalPolicy, Tls};
 use history::History;
 use identity::{AccessKeyRecord, AccessKeys, SessionSeal};
 use log_store::LogStore;
-use registry::Registry;
+use registry::{Content, Registry};
 use service_control::{Backups, Control, Parts, SecretSources, Settings};
 use service_ec2::Ec2;
 use service_ecr::Ecr;
@@ -264,6 +264,7 @@ async fn open_services(
     ecs.issue_credentials_with(Arc::new(TaskRoles(Arc::clone(&iam))));
     let nodes = PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(Arc::clone(&ecs))));
     let authorizer = Arc::new(Authorizers::new(nodes, Arc::clone(&iam)));
+    let content = Content::open(&data.registry(), clock.clone())?;
     let ecr = Ecr::open(
         store.clone(),
         clock.clone(),
@@ -274,12 +275,13 @@ async fn open_services(
             anonymous_is_root: options.no_auth,
         },
         authorizer.clone(),
+        Arc::clone(&content),
     )
     .await?;
     let vault = Vault::open(store.clone(), clock.clone(), data.path()).await?;
     let ssm = Ssm::new(store.clone(), clock.clone(), Arc::clone(&vault));
     let secrets_manager = SecretsManager::new(store.clone(), clock.clone(), Arc::clone(&vault));
-    let registry = Registry::open(&data.registry(), ecr.clone(), ecr.clone(), clock.clone())?;
+    let registry = Registry::new(content, ecr.clone(), ecr.clone(), clock.clone());
     let log_store = LogStore::open(&data.logs(), clock.clone())?;
     Ok(Services {
         ec2: Ec2::new(

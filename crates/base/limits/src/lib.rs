@@ -196,6 +196,12 @@ pub const LIFECYCLE_PREVIEW_PAGE_ITEMS: usize = 100;
 pub const LIFECYCLE_EVERY_SECONDS: u64 = 60 * 60;
 /// A lifecycle policy that was written takes no image before this: time to take it back.
 pub const LIFECYCLE_SETTLE_SECONDS: u64 = 15;
+/// How long a link to a layer is good for, as in ECR.
+pub const DOWNLOAD_URL_SECONDS: u64 = 60 * 60;
+/// The size of parts that InitiateLayerUpload asks for: in base 64 it stays below `WIRE_BODY_BYTES`.
+pub const LAYER_PART_BYTES: i64 = 5 * 1024 * 1024;
+/// ListImageReferrers gives this many at most.
+pub const IMAGE_REFERRERS_PAGE_ITEMS: usize = 50;
 /// Image ids or repository names that one request may have.
 pub const ECR_REQUEST_ITEMS: usize = 100;
 

@@ -3,7 +3,8 @@
 use registry::{Access as RegistryAccess, Action, Identity, Presented, Refusal, Scope};
 use wire::{Access, Caller, Principal};
 
-use crate::Ecr;
+use crate::token::TokenError;
+use crate::{Ecr, download};
 
 const ROOT: &str = "root";
 const NODE_PREFIX: &str = "node/";
@@ -13,10 +14,17 @@ const PRINCIPAL_PREFIX: &str = "principal/";
 impl RegistryAccess for Ecr {
     fn authenticate(&self, presented: Presented<'_>) -> Result<Identity, Refusal> {
         match presented {
-            Presented::Token(token) => self
-                .token_key
-                .verify(token, self.clock.now())
-                .map_err(|error| Refusal(error.to_string())),
+            Presented::Token(token) => match self.token_key.verify(token, self.clock.now()) {
+                Ok(identity) if download::is_link(&identity) => {
+                    Err(Refusal(TokenError::Invalid.to_string()))
+                }
+                other => other.map_err(|error| Refusal(error.to_string())),
+            },
+            Presented::Download {
+                token,
+                repository,
+                digest,
+            } => self.verify_download(token, repository, digest),
             Presented::Nothing if self.config.anonymous_is_root => Ok(Identity {
                 account: self.config.account.clone(),
                 region: self.config.region.clone(),
@@ -32,6 +40,9 @@ impl RegistryAccess for Ecr {
         action: Action,
         repository: &str,
     ) -> Result<(), Refusal> {
+        if let Some(allowed) = download::allows(identity, action, repository) {
+            return allowed;
+        }
         let caller = caller_of(identity).ok_or_else(|| Refusal("unknown principal".to_owned()))?;
         let action = match action {
             Action::Pull => "ecr:BatchGetImage",

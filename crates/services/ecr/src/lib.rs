@@ -3,6 +3,7 @@
 
 mod access;
 mod catalog;
+mod download;
 mod images;
 mod lifecycle;
 mod loops;
@@ -17,11 +18,12 @@ mod token;
 use std::sync::Arc;
 
 use clock::Clock;
+use registry::Content;
 use state::{Schema, StateError, Store};
 use wire::Authorizer;
 
 pub use records::{
-    ImageRecord, LayerRecord, LifecyclePolicyRecord, LifecyclePreviewRecord,
+    ImageRecord, LayerRecord, LifecyclePolicyRecord, LifecyclePreviewRecord, RegistryPolicyRecord,
     RepositoryPolicyRecord, RepositoryRecord, TagRecord,
 };
 use token::{TokenKey, TokenKeyRecord};
@@ -44,6 +46,7 @@ pub struct Ecr {
     config: Config,
     authorizer: Arc<dyn Authorizer>,
     token_key: TokenKey,
+    content: Arc<Content>,
 }
 
 impl Ecr {
@@ -53,6 +56,7 @@ impl Ecr {
         clock: Clock,
         config: Config,
         authorizer: Arc<dyn Authorizer>,
+        content: Arc<Content>,
     ) -> Result<Arc<Self>, StateError> {
         let token_key = TokenKey::open(&store, &clock).await?;
         Ok(Arc::new(Self {
@@ -61,6 +65,7 @@ impl Ecr {
             config,
             authorizer,
             token_key,
+            content,
         }))
     }
 
@@ -72,6 +77,7 @@ impl Ecr {
             .table::<TagRecord>()
             .table::<LayerRecord>()
             .table::<RepositoryPolicyRecord>()
+            .table::<RegistryPolicyRecord>()
             .table::<LifecyclePolicyRecord>()
             .table::<LifecyclePreviewRecord>()
             .table::<TokenKeyRecord>()

@@ -1,25 +1,45 @@
 //! The operations, one file each, and what several of them check.
 
+mod batch_check_layer_availability;
 mod batch_delete_image;
+mod batch_get_image;
+mod batch_get_repository_scanning_configuration;
+mod complete_layer_upload;
 mod create_repository;
 mod delete_lifecycle_policy;
+mod delete_registry_policy;
 mod delete_repository;
 mod delete_repository_policy;
+mod describe_image_scan_findings;
 mod describe_images;
+mod describe_registry;
 mod describe_repositories;
+mod get_account_setting;
 mod get_authorization_token;
+mod get_download_url_for_layer;
 mod get_lifecycle_policy;
 mod get_lifecycle_policy_preview;
+mod get_registry_policy;
+mod get_registry_scanning_configuration;
 mod get_repository_policy;
+mod image_failures;
+mod initiate_layer_upload;
+mod list_image_referrers;
 mod list_images;
 mod list_tags_for_resource;
+mod put_account_setting;
+mod put_image;
 mod put_image_scanning_configuration;
 mod put_image_tag_mutability;
 mod put_lifecycle_policy;
+mod put_registry_policy;
+mod put_registry_scanning_configuration;
+mod put_replication_configuration;
 mod set_repository_policy;
 mod start_lifecycle_policy_preview;
 mod tag_resource;
 mod untag_resource;
+mod upload_layer_part;
 
 use std::sync::Arc;
 

@@ -219,6 +219,23 @@ impl Record for RepositoryPolicyRecord {
     }
 }
 
+/// The registry's own policy. There is one account, so nobody asks it yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegistryPolicyRecord {
+    pub account: String,
+    pub region: String,
+    pub text: String,
+}
+
+impl Record for RegistryPolicyRecord {
+    const TABLE: &'static str = "ecr_registry_policies";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        format!("{}/{}", self.account, self.region)
+    }
+}
+
 /// A repository's lifecycle policy. PutLifecyclePolicy writes all of it but `evaluated_at`, which is the loop's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LifecyclePolicyRecord {

@@ -1,7 +1,7 @@
 //! What ECR says when it refuses, in its words.
 
 use api_ecr::errors;
-use registry::{CatalogError, Scope};
+use registry::{CatalogError, ContentError, Scope};
 use wire::Error;
 
 use crate::records::RepositoryRecord;
@@ -65,6 +65,13 @@ pub(crate) fn lifecycle_preview_not_found(scope: &Scope, name: &str) -> Error {
     ))
 }
 
+pub(crate) fn registry_policy_not_found(scope: &Scope) -> Error {
+    errors::registry_policy_not_found_exception(format!(
+        "Registry policy does not exist in the registry with id '{}'",
+        scope.account
+    ))
+}
+
 /// Why a tag cannot come to mean another image.
 pub(crate) fn tag_immutable(repository: &RepositoryRecord, tag: &str) -> String {
     let name = &repository.name;
@@ -94,4 +101,23 @@ fn not_found_text(scope: &Scope, name: &str) -> String {
         "The repository with name '{name}' does not exist in the registry with id '{}'",
         scope.account
     )
+}
+
+/// What went wrong with the registry's bytes, where the operation has no words of its own for it.
+pub(crate) fn content_error(error: ContentError) -> Error {
+    match error {
+        ContentError::Catalog(CatalogError::RepositoryUnknown(message)) => {
+            errors::repository_not_found_exception(message)
+        }
+        ContentError::UploadUnknown => errors::upload_not_found_exception(
+            "The upload could not be found, or the specified upload ID is not valid for this repository.",
+        ),
+        ContentError::TooLarge | ContentError::TooManyUploads => {
+            errors::limit_exceeded_exception(error.to_string())
+        }
+        error => {
+            tracing::error!(%error, "registry");
+            Error::internal("The registry could not read or write its files.")
+        }
+    }
 }

@@ -75,7 +75,17 @@ impl TokenKey {
 
     /// A token and when it ends.
     pub fn issue(&self, identity: &Identity, now: UnixMillis) -> (String, UnixMillis) {
-        let expires_at = now + std::time::Duration::from_secs(REGISTRY_TOKEN_SECONDS);
+        self.issue_for(identity, now, REGISTRY_TOKEN_SECONDS)
+    }
+
+    /// As [`issue`](Self::issue), good for so many seconds.
+    pub fn issue_for(
+        &self,
+        identity: &Identity,
+        now: UnixMillis,
+        seconds: u64,
+    ) -> (String, UnixMillis) {
+        let expires_at = now + std::time::Duration::from_secs(seconds);
         let claims = Claims {
             account: identity.account.clone(),
             region: identity.region.clone(),

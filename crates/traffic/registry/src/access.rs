@@ -7,6 +7,9 @@ use crate::answer::ApiError;
 /// `:` in base 64.
 const EMPTY_USER_AND_PASSWORD: &str = "Og==";
 
+/// The parameter of a link to one blob ([`Presented::Download`]).
+pub const DOWNLOAD_TOKEN: &str = "download";
+
 /// Whoever holds a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -35,6 +38,12 @@ pub enum Presented<'a> {
     Nothing,
     /// The password of Basic authentication as user `AWS`, or a Bearer token: they are the same.
     Token(&'a str),
+    /// What the query of a link to one blob holds.
+    Download {
+        token: &'a str,
+        repository: &'a str,
+        digest: &'a str,
+    },
 }
 
 /// Why access was refused, in words for the client.

@@ -7,6 +7,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 
 use crate::catalog::CatalogError;
+use crate::content::ContentError;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The body of an answer: streamed for blobs, whole for everything else.
@@ -139,6 +140,38 @@ impl From<std::io::Error> for ApiError {
             "UNKNOWN",
             "the registry could not read or write its files",
         )
+    }
+}
+
+impl From<ContentError> for ApiError {
+    fn from(error: ContentError) -> Self {
+        let message = error.to_string();
+        match error {
+            ContentError::Catalog(error) => error.into(),
+            ContentError::Files(error) => error.into(),
+            ContentError::Manifest(_) => Self::manifest_invalid(message),
+            ContentError::Digest { expected, actual } => Self::digest_invalid(message).detail(
+                serde_json::json!({ "expected": expected.as_str(), "actual": actual.as_str() }),
+            ),
+            ContentError::Missing { blobs, manifests } => {
+                let missing: Vec<_> = blobs.iter().chain(&manifests).collect();
+                Self::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", message)
+                    .detail(serde_json::json!({ "digests": missing }))
+            }
+            ContentError::UploadUnknown => Self::upload_unknown(),
+            ContentError::OutOfOrder { .. } => Self::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "BLOB_UPLOAD_INVALID",
+                message,
+            ),
+            ContentError::TooManyUploads => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", message)
+            }
+            ContentError::TooLarge => Self::too_large("SIZE_INVALID", message),
+            ContentError::BodyEnded(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", message)
+            }
+        }
     }
 }
 

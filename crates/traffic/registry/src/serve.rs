@@ -8,18 +8,18 @@ use bytes::Bytes;
 use clock::Clock;
 use http::header::{CONTENT_TYPE, LINK};
 use http::request::Parts;
-use http::{HeaderName, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use limits::REGISTRY_PAGE_ITEMS;
 
-use crate::access::{Access, Action, Identity, authenticate};
+use crate::access::{Access, Action, DOWNLOAD_TOKEN, Identity, Presented, authenticate};
 use crate::answer::{ApiError, Body, BoxError, json, set, stamp};
-use crate::blobs::BlobStore;
 use crate::catalog::{Catalog, ManifestEntry, Scope};
+use crate::content::Content;
 use crate::digest::Digest;
 use crate::manifest::OCI_INDEX;
 use crate::routes::{Route, query_value, route};
-use crate::uploads::{RequestBody, Uploads};
+use crate::uploads::RequestBody;
 
 /// A registry over a directory. Cheap to clone.
 #[derive(Clone)]
@@ -28,13 +28,10 @@ pub struct Registry {
 }
 
 pub(crate) struct Inner {
-    pub blobs: BlobStore,
-    pub uploads: Uploads,
+    pub content: Arc<Content>,
     pub catalog: Arc<dyn Catalog>,
     pub access: Arc<dyn Access>,
     pub clock: Clock,
-    /// Read while a file becomes visible and linked, written while a sweep decides about one.
-    pub linking: tokio::sync::RwLock<()>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,28 +52,32 @@ pub(crate) struct Call<'a> {
 pub(crate) type Answer = Result<Response<Body>, ApiError>;
 
 impl Registry {
-    /// `directory` is the registry's own, made if it is not there.
+    /// A registry over a directory of its own, made if it is not there.
     pub fn open(
         directory: &Path,
         catalog: Arc<dyn Catalog>,
         access: Arc<dyn Access>,
         clock: Clock,
     ) -> Result<Self, RegistryError> {
-        let blobs = BlobStore::open(directory).map_err(|source| RegistryError::Directory {
-            path: directory.display().to_string(),
-            source,
-        })?;
-        let uploads = Uploads::new(blobs.uploads_directory(), clock.clone());
-        Ok(Self {
+        let content = Content::open(directory, clock.clone())?;
+        Ok(Self::new(content, catalog, access, clock))
+    }
+
+    /// A registry over bytes that others write besides.
+    pub fn new(
+        content: Arc<Content>,
+        catalog: Arc<dyn Catalog>,
+        access: Arc<dyn Access>,
+        clock: Clock,
+    ) -> Self {
+        Self {
             inner: Arc::new(Inner {
-                blobs,
-                uploads,
+                content,
                 catalog,
                 access,
                 clock,
-                linking: tokio::sync::RwLock::default(),
             }),
-        })
+        }
     }
 
     /// Answers any request whose path begins with `/v2`.
@@ -97,8 +98,12 @@ impl Registry {
     }
 
     async fn answer(&self, parts: &Parts, body: RequestBody) -> Answer {
-        let identity = authenticate(&*self.inner.access, &parts.headers)?;
+        let access = &*self.inner.access;
         let method = &parts.method;
+        let identity = match download_of(parts) {
+            Some(link) => link.authenticate(access, &parts.headers)?,
+            None => authenticate(access, &parts.headers)?,
+        };
         match route(parts.uri.path()) {
             Route::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
             Route::Catalog => self.catalog(&identity, parts).await,
@@ -237,8 +242,7 @@ impl Registry {
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let done = self.inner.clock.spawn_blocking(work).await;
-        Ok(done.map_err(io::Error::other)??)
+        Ok(self.inner.content.blocking(work).await?)
     }
 }
 
@@ -298,6 +302,38 @@ fn action_of(method: &Method) -> Result<Action, ApiError> {
         Method::PUT | Method::POST | Method::PATCH => Ok(Action::Push),
         Method::DELETE => Ok(Action::Delete),
         _ => Err(ApiError::unsupported("the registry knows no such method")),
+    }
+}
+
+/// A link to one blob, which needs no other login.
+struct Download<'a> {
+    token: String,
+    repository: &'a str,
+    digest: &'a str,
+}
+
+fn download_of(parts: &Parts) -> Option<Download<'_>> {
+    let Route::Blob { repository, digest } = route(parts.uri.path()) else {
+        return None;
+    };
+    let token = query_value(parts.uri.query(), DOWNLOAD_TOKEN)?;
+    matches!(parts.method, Method::GET | Method::HEAD).then_some(Download {
+        token,
+        repository,
+        digest,
+    })
+}
+
+impl Download<'_> {
+    fn authenticate(&self, access: &dyn Access, headers: &HeaderMap) -> Result<Identity, ApiError> {
+        let presented = Presented::Download {
+            token: &self.token,
+            repository: self.repository,
+            digest: self.digest,
+        };
+        access
+            .authenticate(presented)
+            .map_err(|refusal| ApiError::unauthorized(refusal.0, headers))
     }
 }
 

@@ -8,7 +8,8 @@ use http_body_util::BodyExt;
 
 use crate::access::{Action, Identity};
 use crate::answer::{ApiError, Body, DOCKER_CONTENT_DIGEST, empty, set};
-use crate::catalog::{CatalogError, Scope};
+use crate::catalog::CatalogError;
+use crate::content;
 use crate::digest::Digest;
 use crate::file_body::FileBody;
 use crate::range::{self, ByteRange, Requested};
@@ -40,7 +41,7 @@ impl Registry {
     }
 
     async fn send_blob(&self, call: &Call<'_>, digest: &Digest) -> Answer {
-        let (blobs, named) = (self.inner.blobs.clone(), digest.clone());
+        let (blobs, named) = (self.inner.content.blobs.clone(), digest.clone());
         let (file, size) = self
             .blocking(move || blobs.read(&named))
             .await?
@@ -110,7 +111,7 @@ impl Registry {
         {
             return Ok(response);
         }
-        let id = inner.uploads.begin(&owner(call)).await?;
+        let id = inner.content.uploads.begin(&owner(call)).await?;
         if query_value(query, "digest").is_none() {
             return Ok(upload_answer(StatusCode::ACCEPTED, call.repository, &id, 0));
         }
@@ -133,12 +134,12 @@ impl Registry {
         {
             return Ok(None);
         }
-        let _linking = inner.linking.read().await;
+        let _linking = inner.content.linking.read().await;
         let held = match inner.catalog.has_blob(&call.scope, from, digest).await {
             Err(CatalogError::RepositoryUnknown(_)) => false,
             other => other?,
         };
-        let (blobs, named) = (inner.blobs.clone(), digest.clone());
+        let (blobs, named) = (inner.content.blobs.clone(), digest.clone());
         let size = self.blocking(move || blobs.size(&named)).await?;
         let Some(size) = size.filter(|_| held) else {
             return Ok(None);
@@ -155,11 +156,11 @@ impl Registry {
         match call.parts.method {
             Method::PUT => self.finish_upload(call, id, body).await,
             Method::PATCH => {
-                let upload = inner.uploads.find(&owner(call), id)?;
+                let upload = inner.content.uploads.find(&owner(call), id)?;
                 let mut upload = upload.lock().await;
-                let offset = inner.uploads.offset(&mut upload).await?;
+                let offset = inner.content.uploads.offset(&mut upload).await?;
                 check_chunk(call, id, offset)?;
-                let offset = inner.uploads.receive(&mut upload, body).await?;
+                let offset = inner.content.uploads.receive(&mut upload, body).await?;
                 Ok(upload_answer(
                     StatusCode::ACCEPTED,
                     call.repository,
@@ -168,16 +169,16 @@ impl Registry {
                 ))
             }
             Method::GET | Method::HEAD => {
-                let upload = inner.uploads.find(&owner(call), id)?;
+                let upload = inner.content.uploads.find(&owner(call), id)?;
                 let mut upload = upload.lock().await;
-                let offset = inner.uploads.offset(&mut upload).await?;
+                let offset = inner.content.uploads.offset(&mut upload).await?;
                 let status = StatusCode::NO_CONTENT;
                 Ok(upload_answer(status, call.repository, id, offset))
             }
             Method::DELETE => {
-                let upload = inner.uploads.find(&owner(call), id)?;
+                let upload = inner.content.uploads.find(&owner(call), id)?;
                 let _alone = upload.lock().await;
-                inner.uploads.cancel(id).await?;
+                inner.content.uploads.cancel(id).await?;
                 Ok(empty(StatusCode::NO_CONTENT))
             }
             _ => Err(ApiError::unsupported("an upload knows no such method")),
@@ -189,28 +190,22 @@ impl Registry {
         let digest = query_value(call.parts.uri.query(), "digest")
             .ok_or_else(|| ApiError::digest_invalid("an upload ends with its digest"))?;
         let digest = digest_of(&digest)?;
-        let upload = inner.uploads.find(&owner(call), id)?;
+        let upload = inner.content.uploads.find(&owner(call), id)?;
         let mut upload = upload.lock().await;
-        let offset = inner.uploads.offset(&mut upload).await?;
+        let offset = inner.content.uploads.offset(&mut upload).await?;
         check_chunk(call, id, offset)?;
-        inner.uploads.receive(&mut upload, body).await?;
-        let (path, size) = inner.uploads.seal(&mut upload, &digest).await?;
-
-        let _linking = inner.linking.read().await;
-        let (blobs, named) = (inner.blobs.clone(), digest.clone());
-        self.blocking(move || blobs.adopt(&path, &named)).await?;
-        inner.uploads.forget(id);
-        inner
-            .catalog
-            .link_blob(&call.scope, call.repository, &digest, size)
-            .await?;
+        inner.content.uploads.receive(&mut upload, body).await?;
+        let place = (&call.scope, call.repository);
+        let adopted = inner
+            .content
+            .adopt_upload(&*inner.catalog, place, id, &mut upload, &digest);
+        adopted.await?;
         Ok(blob_created(call.repository, &digest))
     }
 }
 
 fn owner(call: &Call<'_>) -> String {
-    let Scope { account, region } = &call.scope;
-    format!("{account}/{region}/{}", call.repository)
+    content::owner(&call.scope, call.repository)
 }
 
 /// A chunk with a range must begin where the upload stands.

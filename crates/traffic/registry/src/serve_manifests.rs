@@ -7,8 +7,7 @@ use limits::MANIFEST_MAX_BYTES;
 
 use crate::answer::{ApiError, BoxError, DOCKER_CONTENT_DIGEST, empty, full, set};
 use crate::catalog::{ManifestEntry, Reference};
-use crate::digest::Digest;
-use crate::manifest::Manifest;
+use crate::content::NewManifest;
 use crate::serve::{Answer, Call, Registry};
 use crate::uploads::RequestBody;
 
@@ -57,7 +56,7 @@ impl Registry {
         let mut response = if call.parts.method == Method::HEAD {
             empty(StatusCode::OK)
         } else {
-            let path = self.inner.blobs.path(&entry.digest);
+            let path = self.inner.content.blobs.path(&entry.digest);
             Response::new(full(self.blocking(move || std::fs::read(path)).await?))
         };
         let digest = entry.digest.as_str();
@@ -83,35 +82,22 @@ impl Registry {
             .await
             .map_err(manifest_body_error)?
             .to_bytes();
-        let digest = Digest::of(&bytes);
-        if let Reference::Digest(expected) = reference
-            && *expected != digest
-        {
-            return Err(ApiError::digest_invalid(
-                "provided digest did not match uploaded content",
-            ));
-        }
         let content_type = call.parts.headers.get(CONTENT_TYPE);
-        let (manifest, media_type) =
-            Manifest::parse(&bytes, content_type.and_then(|value| value.to_str().ok()))
-                .map_err(|error| ApiError::manifest_invalid(error.to_string()))?;
-        let entry = manifest.entry(digest.clone(), media_type, bytes.len() as u64);
-        let subject = entry.subject.clone();
-
-        let _linking = inner.linking.read().await;
-        self.check_contents(call, &entry).await?;
-        let blobs = inner.blobs.clone();
-        let (named, scratch) = (digest.clone(), format!("manifest-{}", inner.clock.uuid()));
-        self.blocking(move || blobs.put(&named, &bytes, &scratch))
-            .await?;
-        let tag = match reference {
-            Reference::Tag(tag) => Some(tag.as_str()),
-            Reference::Digest(_) => None,
+        let (digest, tag) = match reference {
+            Reference::Tag(tag) => (None, Some(tag.as_str())),
+            Reference::Digest(digest) => (Some(digest), None),
         };
-        inner
-            .catalog
-            .put_manifest(&call.scope, call.repository, entry, tag)
-            .await?;
+        let new = NewManifest {
+            bytes: &bytes,
+            media_type: content_type.and_then(|value| value.to_str().ok()),
+            digest,
+            tag,
+        };
+        let place = (&call.scope, call.repository);
+        let entry = inner.content.put_manifest(&*inner.catalog, place, new);
+        let ManifestEntry {
+            digest, subject, ..
+        } = entry.await?;
 
         let mut response = empty(StatusCode::CREATED);
         let location = format!("/v2/{}/manifests/{digest}", call.repository);
@@ -121,40 +107,6 @@ impl Registry {
             set(&mut response, OCI_SUBJECT, subject.as_str());
         }
         Ok(response)
-    }
-
-    /// A manifest may only name what its repository holds.
-    async fn check_contents(&self, call: &Call<'_>, entry: &ManifestEntry) -> Result<(), ApiError> {
-        let (scope, repository) = (&call.scope, call.repository);
-        let catalog = &self.inner.catalog;
-        let mut missing = Vec::new();
-        for digest in &entry.blobs {
-            if !catalog.has_blob(scope, repository, digest).await? {
-                missing.push(digest.as_str());
-            }
-        }
-        for digest in &entry.manifests {
-            let reference = Reference::Digest(digest.clone());
-            if catalog
-                .manifest(scope, repository, &reference)
-                .await?
-                .is_none()
-            {
-                missing.push(digest.as_str());
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(ApiError::new(
-            StatusCode::NOT_FOUND,
-            "MANIFEST_BLOB_UNKNOWN",
-            format!(
-                "the manifest names what the repository does not hold: {}",
-                missing.join(", ")
-            ),
-        )
-        .detail(serde_json::json!({ "digests": missing })))
     }
 }
 

@@ -36,18 +36,19 @@ impl Registry {
         let failed = |error: ApiError| RegistryError::Sweep(error.message);
         let inner = &self.inner;
         let uploads = inner
+            .content
             .uploads
             .expire(Duration::from_secs(UPLOAD_IDLE_SECONDS))
             .await
-            .map_err(failed)?;
-        let blobs = inner.blobs.clone();
+            .map_err(|error| failed(error.into()))?;
+        let blobs = inner.content.blobs.clone();
         let digests = self.blocking(move || blobs.list()).await.map_err(failed)?;
         let mut removed = 0;
         for digest in digests {
-            let _alone = inner.linking.write().await;
+            let _alone = inner.content.linking.write().await;
             let used = inner.catalog.is_used(&digest).await;
             if !used.map_err(|error| failed(error.into()))? {
-                let blobs = inner.blobs.clone();
+                let blobs = inner.content.blobs.clone();
                 self.blocking(move || blobs.remove(&digest))
                     .await
                     .map_err(failed)?;

@@ -16,7 +16,8 @@ use clock::Clock;
 use http_body_util::BodyExt;
 use limits::{BLOB_CHUNK_BYTES, LAYER_MAX_BYTES, UPLOADS_OPEN_MAX};
 
-use crate::answer::{ApiError, BoxError};
+use crate::answer::BoxError;
+use crate::content::ContentError;
 use crate::digest::{Digest, Hasher};
 
 /// The body of a request, whatever the server's own type is.
@@ -50,17 +51,13 @@ impl Uploads {
     }
 
     /// Starts one; `owner` (the repository) is part of the id, so that no other repository can go on with it.
-    pub async fn begin(&self, owner: &str) -> Result<String, ApiError> {
-        let id = format!("{}.{}", self.clock.uuid(), owner_mark(owner));
+    pub async fn begin(&self, owner: &str) -> Result<String, ContentError> {
+        let id = Self::id_of(owner, &self.clock.uuid());
         let path = self.directory.join(&id);
         {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             if open.len() >= UPLOADS_OPEN_MAX {
-                return Err(ApiError::new(
-                    http::StatusCode::TOO_MANY_REQUESTS,
-                    "TOOMANYREQUESTS",
-                    format!("there are {UPLOADS_OPEN_MAX} uploads under way already"),
-                ));
+                return Err(ContentError::TooManyUploads);
             }
             let upload = Upload {
                 path: path.clone(),
@@ -72,8 +69,17 @@ impl Uploads {
         Ok(id)
     }
 
+    /// The id of an upload whose first part is known.
+    pub fn id_of(owner: &str, uuid: &str) -> String {
+        format!("{uuid}.{}", owner_mark(owner))
+    }
+
     /// The upload of this id that `owner` began, perhaps before a restart.
-    pub fn find(&self, owner: &str, id: &str) -> Result<Arc<tokio::sync::Mutex<Upload>>, ApiError> {
+    pub fn find(
+        &self,
+        owner: &str,
+        id: &str,
+    ) -> Result<Arc<tokio::sync::Mutex<Upload>>, ContentError> {
         let known_characters =
             |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
         let path = self.directory.join(id);
@@ -81,7 +87,7 @@ impl Uploads {
             || id.rsplit_once('.').map(|(_, mark)| mark) != Some(&owner_mark(owner))
             || !path.exists()
         {
-            return Err(ApiError::upload_unknown());
+            return Err(ContentError::UploadUnknown);
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let upload = open
@@ -91,7 +97,7 @@ impl Uploads {
     }
 
     /// How many bytes have arrived.
-    pub async fn offset(&self, upload: &mut Upload) -> Result<u64, ApiError> {
+    pub async fn offset(&self, upload: &mut Upload) -> Result<u64, ContentError> {
         let live = self.live(upload).await?;
         let offset = live.offset;
         upload.live = Some(live);
@@ -103,7 +109,7 @@ impl Uploads {
         &self,
         upload: &mut Upload,
         mut body: RequestBody,
-    ) -> Result<u64, ApiError> {
+    ) -> Result<u64, ContentError> {
         let mut waiting = Vec::new();
         let mut waiting_bytes = 0;
         while let Some(frame) = body.frame().await {
@@ -112,11 +118,7 @@ impl Uploads {
                 Err(error) => {
                     // What had arrived stays: the client asks for the offset and goes on from there.
                     self.write(upload, waiting).await?;
-                    return Err(ApiError::new(
-                        http::StatusCode::BAD_REQUEST,
-                        "BLOB_UPLOAD_INVALID",
-                        format!("the body ended early: {error}"),
-                    ));
+                    return Err(ContentError::BodyEnded(error.to_string()));
                 }
             };
             let Ok(data) = frame.into_data() else {
@@ -137,17 +139,16 @@ impl Uploads {
         &self,
         upload: &mut Upload,
         expected: &Digest,
-    ) -> Result<(PathBuf, u64), ApiError> {
+    ) -> Result<(PathBuf, u64), ContentError> {
         let live = self.live(upload).await?;
         let actual = live.hasher.clone().finish();
         let (file, size) = (Arc::clone(&live.file), live.offset);
         upload.live = Some(live);
         if actual != *expected {
-            return Err(
-                ApiError::digest_invalid("provided digest did not match uploaded content").detail(
-                    serde_json::json!({ "expected": expected.as_str(), "actual": actual.as_str() }),
-                ),
-            );
+            return Err(ContentError::Digest {
+                expected: expected.clone(),
+                actual,
+            });
         }
         self.blocking(move || file.sync_all()).await?;
         Ok((upload.path.clone(), size))
@@ -160,7 +161,7 @@ impl Uploads {
     }
 
     /// Throws an upload away.
-    pub async fn cancel(&self, id: &str) -> Result<(), ApiError> {
+    pub async fn cancel(&self, id: &str) -> Result<(), ContentError> {
         self.forget(id);
         let path = self.directory.join(id);
         self.blocking(move || crate::blobs::found(fs::remove_file(path)))
@@ -169,7 +170,7 @@ impl Uploads {
     }
 
     /// Throws away what has stood still for longer than `idle`, by the file's own time; returns how many.
-    pub async fn expire(&self, idle: Duration) -> Result<usize, ApiError> {
+    pub async fn expire(&self, idle: Duration) -> Result<usize, ContentError> {
         let now_millis = self.clock.now().0;
         let directory = self.directory.clone();
         let old = self
@@ -194,15 +195,12 @@ impl Uploads {
         Ok(old.len())
     }
 
-    async fn write(&self, upload: &mut Upload, chunks: Vec<Bytes>) -> Result<u64, ApiError> {
+    async fn write(&self, upload: &mut Upload, chunks: Vec<Bytes>) -> Result<u64, ContentError> {
         let mut live = self.live(upload).await?;
         let added: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
         if live.offset + added > LAYER_MAX_BYTES {
             upload.live = Some(live);
-            return Err(ApiError::too_large(
-                "SIZE_INVALID",
-                format!("a layer may have {LAYER_MAX_BYTES} bytes at most"),
-            ));
+            return Err(ContentError::TooLarge);
         }
         let live = self
             .blocking(move || {
@@ -220,7 +218,7 @@ impl Uploads {
     }
 
     /// Takes the upload's state out, or reads it again from the file.
-    async fn live(&self, upload: &mut Upload) -> Result<Live, ApiError> {
+    async fn live(&self, upload: &mut Upload) -> Result<Live, ContentError> {
         if let Some(live) = upload.live.take() {
             return Ok(live);
         }
@@ -228,7 +226,7 @@ impl Uploads {
         let read = self.blocking(move || read_back(&path)).await;
         match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(ApiError::upload_unknown())
+                Err(ContentError::UploadUnknown)
             }
             other => Ok(other?),
         }

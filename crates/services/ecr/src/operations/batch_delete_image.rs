@@ -10,7 +10,8 @@ use limits::ECR_REQUEST_ITEMS;
 use registry::Digest;
 use wire::{Access, Caller, Error, Handle};
 
-use super::{BadImageId, ImageId, find_repository, registry_of, required};
+use super::image_failures::{bad_id, failure, mismatch, not_found};
+use super::{ImageId, find_repository, registry_of, required};
 use crate::access::on_repository;
 use crate::records::{ImageRecord, TagRecord, in_repository, repository_key};
 use crate::refusals::invalid_parameter;
@@ -111,10 +112,7 @@ fn find(head: &state::Head, key: &str, id: &ImageId) -> Result<Found, ImageFailu
         .as_ref()
         .is_some_and(|digest| *digest != image.digest)
     {
-        return Err(failure(
-            ImageFailureCode::IMAGE_TAG_DOES_NOT_MATCH_DIGEST,
-            "The given tag does not match the given digest",
-        ));
+        return Err(mismatch());
     }
     let has_other_tags = images::tags(head, &image).len() > 1;
     if id.tag.is_some() && has_other_tags {
@@ -137,37 +135,5 @@ fn identifier(digest: &Digest, tag: Option<String>) -> ImageIdentifier {
     ImageIdentifier {
         image_digest: Some(digest.to_string()),
         image_tag: tag,
-    }
-}
-
-fn not_found() -> ImageFailure {
-    failure(
-        ImageFailureCode::IMAGE_NOT_FOUND,
-        "Requested image not found",
-    )
-}
-
-fn bad_id(bad: BadImageId) -> ImageFailure {
-    match bad {
-        BadImageId::Digest => failure(
-            ImageFailureCode::INVALID_IMAGE_DIGEST,
-            "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
-        ),
-        BadImageId::Tag => failure(
-            ImageFailureCode::INVALID_IMAGE_TAG,
-            "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9-_]{1}[a-zA-Z0-9-_.]*'",
-        ),
-        BadImageId::Nothing => failure(
-            ImageFailureCode::MISSING_DIGEST_AND_TAG,
-            "Invalid request parameters: both tag and digest cannot be null",
-        ),
-    }
-}
-
-fn failure(code: ImageFailureCode, reason: &str) -> ImageFailure {
-    ImageFailure {
-        failure_code: Some(code),
-        failure_reason: Some(reason.to_owned()),
-        image_id: None,
     }
 }

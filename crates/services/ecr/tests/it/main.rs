@@ -1,5 +1,6 @@
 //! ECR's API and the registry over the same tables, on a store on disk.
 
+mod images;
 mod lifecycle;
 mod repository_settings;
 
@@ -13,8 +14,8 @@ use bytes::Bytes;
 use clock::Clock;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use registry::Registry;
 use registry::push::{Answer, ImageSettings, Pushed, Source, Transport, push};
+use registry::{Content, Registry};
 use service_ecr::{Config, Ecr};
 use state::{Schema, Store};
 use wire::{Ask, Authorizer, Caller, Error, Handle, Principal};
@@ -54,12 +55,18 @@ impl World {
             endpoint: "http://127.0.0.1:4580".to_owned(),
             anonymous_is_root: false,
         };
-        let ecr = Ecr::open(store.clone(), clock.clone(), config, Arc::new(Policy))
-            .await
-            .expect("opens");
-        let blobs = directory.join("registry");
-        let registry =
-            Registry::open(&blobs, ecr.clone(), ecr.clone(), clock.clone()).expect("opens");
+        let content = Content::open(&directory.join("registry"), clock.clone()).expect("opens");
+        let policy = Arc::new(Policy);
+        let ecr = Ecr::open(
+            store.clone(),
+            clock.clone(),
+            config,
+            policy,
+            content.clone(),
+        )
+        .await
+        .expect("opens");
+        let registry = Registry::new(content, ecr.clone(), ecr.clone(), clock.clone());
         Self {
             ecr,
             registry,
