@@ -172,6 +172,7 @@ impl Connection {
 }
 
 /// Of an answer that is a stream of events.
+#[allow(clippy::borrowed_box)] // as the call gives it
 fn event_source(answer: &Box<dyn AnyShape>) -> Option<Box<dyn EventSource>> {
     let any: &dyn Any = &**answer;
     any.downcast_ref::<EventStream>()?.take()

@@ -256,6 +256,7 @@ impl<'s, 'a> Expressions<'s, 'a> {
                 return Ok(Expression::Value(Value::Bool(value)));
             }
         }
+        let goes_on = |it: char| it == '`' || is_name_letter(it);
         // Elements of lists: `a[0].b` is `a.0.b`; parts of names may be quoted.
         loop {
             if self.scanner.rest().starts_with('[') {
@@ -266,10 +267,7 @@ impl<'s, 'a> Expressions<'s, 'a> {
                 };
                 self.scanner.expect("]")?;
                 name = format!("{name}.{key}");
-            } else if self.scanner.rest().starts_with(['.', '`']) {
-                let part = self.scanner.take_name()?;
-                name.push_str(&part);
-            } else if name.ends_with(']') || self.scanner.rest().starts_with(is_name_letter) {
+            } else if self.scanner.rest().starts_with(goes_on) {
                 let part = self.scanner.take_name()?;
                 name.push_str(&part);
             } else {

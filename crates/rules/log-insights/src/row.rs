@@ -39,6 +39,13 @@ impl Row {
         }
     }
 
+    pub fn of_group(number: u64) -> Self {
+        Self {
+            number,
+            ..Self::default()
+        }
+    }
+
     pub fn message(&self) -> Option<&str> {
         match &self.event {
             Some(event) if !self.computed.contains_key("@message") => Some(&event.message),

@@ -382,8 +382,7 @@ impl Groups {
         for (number, (by, states)) in (0..).zip(self.groups.into_values()) {
             let states = states.iter().zip(&stats.aggregates);
             let aggregates: Vec<Value> = states.map(|(state, it)| state.value(it)).collect();
-            let mut row = Row::default();
-            row.number = number;
+            let mut row = Row::of_group(number);
             for (named, value) in stats.by.iter().zip(by) {
                 row.computed.insert(named.name.clone(), value);
             }

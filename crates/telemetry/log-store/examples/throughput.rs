@@ -2,6 +2,8 @@
 //!
 //! usage: throughput [MIB] [FILE] — MIB of made-up service logs (default 256), or of the lines of FILE over and over
 
+#![allow(clippy::disallowed_methods)] // real time is measured
+
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -245,14 +247,17 @@ async fn main() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("zstdcat is there");
-    let grep = Command::new("grep")
+    let mut grep = Command::new("grep")
         .args(["-F", RARE])
         .stdin(cat.stdout.take().expect("a pipe"))
         .stdout(Stdio::piped())
         .spawn()
         .expect("grep");
-    let found = BufReader::new(grep.stdout.expect("a pipe")).lines().count();
+    let found = BufReader::new(grep.stdout.take().expect("a pipe"))
+        .lines()
+        .count();
     cat.wait().expect("zstdcat ends");
+    grep.wait().expect("grep ends");
     println!(
         "zstdcat | grep, MiB/s        {:.0} ({found} found)",
         whole / began.elapsed().as_secs_f64()
