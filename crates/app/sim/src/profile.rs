@@ -111,22 +111,7 @@ impl Profile {
                 .expect("there are choices"),
             serverless_nodes: lot.between(1, 4),
             container_instances: lot.between(0, 5),
-            network: NetworkFaults {
-                latency: *lot
-                    .pick(&[(ms(0), ms(1)), (ms(1), ms(20)), (ms(5), ms(400))])
-                    .expect("there are choices"),
-                lost: if lot.percent(faulty(50)) {
-                    lot.between(1_000, 80_000)
-                } else {
-                    0
-                },
-                repeated: if lot.percent(faulty(50)) {
-                    lot.between(1_000, 100_000)
-                } else {
-                    0
-                },
-                repeated_after: lot.seconds(1, 90),
-            },
+            network: NetworkFaults::draw(lot, faulty(50)),
             disk: DiskFaults {
                 latency: *lot
                     .pick(&[(ms(0), ms(1)), (ms(1), ms(10)), (ms(1), ms(500))])
@@ -193,6 +178,25 @@ impl Profile {
             bad_tasks: false,
             features: Features::default(),
             node_lost_after,
+        }
+    }
+}
+
+impl NetworkFaults {
+    /// Messages are lost, or repeated, `percent` times of a hundred.
+    fn draw(lot: &Lot, percent: u64) -> Self {
+        let ms = Duration::from_millis;
+        let sometimes = |most: u64| match lot.percent(percent) {
+            true => lot.between(1_000, most),
+            false => 0,
+        };
+        Self {
+            latency: *lot
+                .pick(&[(ms(0), ms(1)), (ms(1), ms(20)), (ms(5), ms(400))])
+                .expect("there are choices"),
+            lost: sometimes(80_000),
+            repeated: sometimes(100_000),
+            repeated_after: lot.seconds(1, 90),
         }
     }
 }

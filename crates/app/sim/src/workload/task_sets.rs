@@ -80,8 +80,8 @@ impl TaskSets {
             }
         }
         let lost = |set: &KnownSet| !set.may_be_missing && !set.may_go;
-        let missing = self.sets.iter().filter(|(id, _)| !seen.contains(*id));
-        if let Some((id, _)) = { missing }.find(|(_, set)| lost(set)) {
+        let mut missing = self.sets.iter().filter(|(id, _)| !seen.contains(*id));
+        if let Some((id, _)) = missing.find(|(_, set)| lost(set)) {
             return Some(format!("task set {id} was acknowledged and is missing"));
         }
         self.sets.retain(|id, _| seen.contains(id));
@@ -414,8 +414,7 @@ impl Client {
             return true;
         };
         let living = known.sets.iter().filter(|(_, set)| !set.goes);
-        let (good, bad): (Vec<_>, Vec<_>) =
-            { living }.partition(|(_, set)| set.behaviour.is_good());
+        let (good, bad): (Vec<_>, Vec<_>) = living.partition(|(_, set)| set.behaviour.is_good());
         for (id, _) in bad {
             if !self.delete_task_set(name, id, true).await {
                 return false;
