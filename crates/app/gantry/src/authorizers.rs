@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use gateway::PrincipalPolicy;
 use service_control::ExecutionRoles;
+use service_ecr::RepositoryPolicies;
 use service_ecs::{Ecs, IssueCredentials, IssuedCredentials, WantedCredentials};
-use service_iam::{Iam, ResourceTags};
+use service_iam::{Iam, ResourcePolicies, ResourceTags};
 use wire::{Ask, Authorizer, Caller, Error, Principal};
 
 pub struct Authorizers {
@@ -75,5 +76,14 @@ impl ExecutionRoles for TaskRoles {
         let task_id = task_arn.rsplit('/').next().unwrap_or_default();
         self.0
             .principal_for_service(account, role_arn, TASKS, task_id, task_arn)
+    }
+}
+
+/// The policies that services' resources have of their own.
+pub struct PoliciesOfResources(pub RepositoryPolicies);
+
+impl ResourcePolicies for PoliciesOfResources {
+    fn policy_of(&self, arn: &str) -> Option<String> {
+        self.0.policy_of(arn)
     }
 }

@@ -12,7 +12,7 @@ use log_store::LogStore;
 use registry::{Content, Registry};
 use service_control::{Backups, Control, Parts, SecretSources, Settings};
 use service_ec2::Ec2;
-use service_ecr::Ecr;
+use service_ecr::{Ecr, RepositoryPolicies};
 use service_ecs::Ecs;
 use service_iam::Iam;
 use service_logs::Logs;
@@ -24,7 +24,7 @@ use vault::Vault;
 
 use crate::{
     arguments::{Global, ServerOptions},
-    authorizers::{Authorizers, TagsOfResources, TaskRoles},
+    authorizers::{Authorizers, PoliciesOfResources, TagsOfResources, TaskRoles},
     certificates::{self, Certificates},
     link_sockets::{AcsSocket, NodeOwnership, TcsSocket},
     metrics::{LiveTasks, StateMetrics},
@@ -259,7 +259,10 @@ async fn open_services(
     );
     let seal = SessionSeal::open_key(store, clock).await?;
     let iam = Iam::new(store.clone(), clock.clone(), seal.clone())
-        .with_resource_tags(Arc::new(TagsOfResources(Arc::clone(&ecs))));
+        .with_resource_tags(Arc::new(TagsOfResources(Arc::clone(&ecs))))
+        .with_resource_policies(Arc::new(PoliciesOfResources(RepositoryPolicies::new(
+            store.clone(),
+        ))));
     let iam = Arc::new(iam);
     ecs.issue_credentials_with(Arc::new(TaskRoles(Arc::clone(&iam))));
     let nodes = PrincipalPolicy::with_ownership(Arc::new(NodeOwnership(Arc::clone(&ecs))));

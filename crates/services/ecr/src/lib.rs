@@ -12,6 +12,7 @@ mod operations;
 mod records;
 mod refusals;
 mod render;
+mod repository_policies;
 mod tagging;
 mod token;
 
@@ -26,6 +27,7 @@ pub use records::{
     ImageRecord, LayerRecord, LifecyclePolicyRecord, LifecyclePreviewRecord, RegistryPolicyRecord,
     RepositoryPolicyRecord, RepositoryRecord, TagRecord,
 };
+pub use repository_policies::RepositoryPolicies;
 use token::{TokenKey, TokenKeyRecord};
 
 /// What the operator sets.

@@ -52,12 +52,12 @@ impl Iam {
     ) -> Result<(), Error> {
         let mut context = context.clone();
         self.add_resource_tags(&mut context, resource);
-        let trust = match OF_TRUST.contains(&ask.action) {
+        let own = match OF_TRUST.contains(&ask.action) {
             true => self.trust_of(&caller.account, resource),
-            false => None,
+            false => self.policy_of(resource),
         };
         let policies = Policies {
-            resource: trust.as_ref(),
+            resource: own.as_ref(),
             resource_must_allow: OF_TRUST.contains(&ask.action),
             ..held.policies()
         };
@@ -74,6 +74,15 @@ impl Iam {
         let error = denied(caller, ask.action, resource, &reason(&decision, ask.action));
         self.note(caller, &request, &decision, held, &error);
         Err(error)
+    }
+
+    /// The policy that a resource of another service has of its own.
+    fn policy_of(&self, arn: &str) -> Option<NamedPolicy> {
+        let document = self.resource_policies.as_ref()?.policy_of(arn)?;
+        Some(NamedPolicy {
+            name: format!("{arn}: resource policy"),
+            policy: self.compiled.resource(&document),
+        })
     }
 
     /// The trust policy of a role, by its ARN.

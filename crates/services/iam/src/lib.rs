@@ -39,12 +39,19 @@ pub trait ResourceTags: Send + Sync {
     fn tags_of(&self, arn: &str) -> Option<Vec<(String, String)>>;
 }
 
+/// The policies that resources of other services have of their own.
+pub trait ResourcePolicies: Send + Sync {
+    /// The document; none if what the ARN names has none.
+    fn policy_of(&self, arn: &str) -> Option<String>;
+}
+
 /// Both services. Cheap to share behind an [`Arc`].
 pub struct Iam {
     store: Store,
     clock: Clock,
     seal: SessionSeal,
     resource_tags: Option<Arc<dyn ResourceTags>>,
+    resource_policies: Option<Arc<dyn ResourcePolicies>>,
     compiled: Compiled,
     denials: Denials,
 }
@@ -56,6 +63,7 @@ impl Iam {
             clock,
             seal,
             resource_tags: None,
+            resource_policies: None,
             compiled: Compiled::default(),
             denials: Denials::default(),
         }
@@ -64,6 +72,13 @@ impl Iam {
     pub fn with_resource_tags(self, resource_tags: Arc<dyn ResourceTags>) -> Self {
         Self {
             resource_tags: Some(resource_tags),
+            ..self
+        }
+    }
+
+    pub fn with_resource_policies(self, resource_policies: Arc<dyn ResourcePolicies>) -> Self {
+        Self {
+            resource_policies: Some(resource_policies),
             ..self
         }
     }
