@@ -34,10 +34,10 @@ class Answer:
 
 
 class Client:
-    """Requests to one repository, as root."""
+    """Requests to one repository, as whoever the client of ECR's API is: root if none is given."""
 
-    def __init__(self, world, repository: str):
-        data = world.client("ecr").get_authorization_token()["authorizationData"][0]
+    def __init__(self, world, repository: str, ecr=None):
+        data = (ecr or world.client("ecr")).get_authorization_token()["authorizationData"][0]
         self.authorization = f"Basic {data['authorizationToken']}"
         assert base64.b64decode(data["authorizationToken"]).startswith(b"AWS:")
         self.port, self.repository = world.port, repository

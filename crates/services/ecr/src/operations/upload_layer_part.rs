@@ -61,7 +61,7 @@ impl Handle<UploadLayerPart> for Ecr {
 }
 
 fn last_byte(received: u64) -> Option<i64> {
-    i64::try_from(received).ok().map(|received| received - 1)
+    received.checked_sub(1).and_then(|last| i64::try_from(last).ok())
 }
 
 fn invalid_part(scope: &Scope, name: &str, id: &str, received: u64) -> Error {
