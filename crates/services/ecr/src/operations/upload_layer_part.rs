@@ -61,7 +61,9 @@ impl Handle<UploadLayerPart> for Ecr {
 }
 
 fn last_byte(received: u64) -> Option<i64> {
-    received.checked_sub(1).and_then(|last| i64::try_from(last).ok())
+    received
+        .checked_sub(1)
+        .and_then(|last| i64::try_from(last).ok())
 }
 
 fn invalid_part(scope: &Scope, name: &str, id: &str, received: u64) -> Error {
