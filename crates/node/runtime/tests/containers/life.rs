@@ -223,6 +223,12 @@ async fn secrets_reach_the_program_and_no_disk() {
         ..fixture.shell("c", "echo $MODE ${#TOKEN}; exec sleep 100")
     };
     assert!(!format!("{spec:?}").contains("ter2"), "{spec:?}");
+    if crate::runc::name() == "runc" {
+        // It would write them to its disk.
+        let refused = fixture.runtime.create(spec).await.unwrap_err();
+        assert!(refused.to_string().contains("--oci-runtime"), "{refused}");
+        return;
+    }
     fixture.start(spec).await;
     fixture.await_line("c", "secret 8").await;
     let request = |secret_environment| ExecRequest {

@@ -6,6 +6,7 @@ use api_ecs::{operations as op, types::*};
 use clock::Clock;
 use link::acs;
 use service_ecs::{IssueCredentials, IssuedCredentials, WantedCredentials};
+use tokio::sync::watch;
 use wire::Error;
 
 use crate::world::{World, agent::Agent, container};
@@ -63,6 +64,8 @@ async fn run(world: &World, task_role: Option<&str>, execution_role: Option<&str
 #[tokio::test(start_paused = true)]
 async fn credentials_come_with_the_task_and_newer_ones_in_time() {
     let world = World::simulated().await;
+    let (_stop, stopping) = watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
     world
         .ecs
         .issue_credentials_with(Arc::new(Issuer(world.clock.clone())));
@@ -108,6 +111,8 @@ async fn credentials_come_with_the_task_and_newer_ones_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_role_that_nobody_may_have_gives_none() {
     let world = World::simulated().await;
+    let (_stop, stopping) = watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
     world
         .ecs
         .issue_credentials_with(Arc::new(Issuer(world.clock.clone())));
