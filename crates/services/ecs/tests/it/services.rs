@@ -3,6 +3,7 @@
 mod alarms;
 mod daemons;
 mod deployments;
+mod functions;
 mod image_pins;
 mod managed_daemons;
 mod nodes;
@@ -661,18 +662,7 @@ async fn deletion_drains_and_makes_room_for_the_name() {
 #[tokio::test(start_paused = true)]
 async fn an_unhealthy_task_is_replaced_after_its_grace_period() {
     let mut cluster = Cluster::new().await;
-    let mut definition = crate::world::fargate_request("checked");
-    let containers = definition.container_definitions.as_mut().unwrap();
-    containers[0].health_check = Some(HealthCheck {
-        command: Some(vec!["CMD".into(), "true".into()]),
-        ..HealthCheck::default()
-    });
-    cluster
-        .world
-        .call::<op::RegisterTaskDefinition>(definition)
-        .await
-        .unwrap();
-    cluster.definition = "checked".into();
+    define_checked(&mut cluster).await;
     create(
         &cluster.world,
         CreateServiceRequest {
@@ -717,6 +707,65 @@ async fn an_unhealthy_task_is_replaced_after_its_grace_period() {
         stopped.stop_code,
         Some(TaskStopCode::SERVICE_SCHEDULER_INITIATED)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_deployment_replaces_is_no_failure_of_it() {
+    let mut cluster = Cluster::new().await;
+    define_checked(&mut cluster).await;
+    let request = CreateServiceRequest {
+        deployment_configuration: Some(DeploymentConfiguration {
+            deployment_circuit_breaker: Some(DeploymentCircuitBreaker {
+                enable: Some(true),
+                rollback: Some(true),
+                ..DeploymentCircuitBreaker::default()
+            }),
+            maximum_percent: Some(150),
+            minimum_healthy_percent: Some(0),
+            ..DeploymentConfiguration::default()
+        }),
+        ..cluster.request("checked", 6)
+    };
+    create(&cluster.world, request).await;
+    cluster.settle().await;
+    let old = cluster.running();
+    for task in &old {
+        health(&cluster, task, "HEALTHY").await;
+    }
+    cluster.settle().await;
+    define_checked(&mut cluster).await;
+    for task in &old {
+        health(&cluster, task, "UNHEALTHY").await;
+    }
+    let arn = deployments::deploy(&cluster, "checked").await;
+    cluster.settle().await;
+    let events = describe(&cluster.world, "checked").await.events.unwrap();
+    let mut told = events.iter().filter_map(|event| event.message.as_deref());
+    assert!(
+        told.any(|message| message.contains("failed container health checks")),
+        "the old tasks are replaced for what they are"
+    );
+    for task in cluster.running() {
+        health(&cluster, &task, "HEALTHY").await;
+    }
+    cluster.settle().await;
+    let deployment = deployments::described(&cluster.world, arn).await;
+    let breaker = deployment.deployment_circuit_breaker.clone().unwrap();
+    assert_eq!(breaker.failure_count, Some(0));
+    assert_eq!(deployments::status(&deployment), "SUCCESSFUL");
+}
+
+/// Another revision of `checked`, whose container has a health check.
+async fn define_checked(cluster: &mut Cluster) {
+    let mut definition = crate::world::fargate_request("checked");
+    let containers = definition.container_definitions.as_mut().unwrap();
+    containers[0].health_check = Some(HealthCheck {
+        command: Some(vec!["CMD".into(), "true".into()]),
+        ..HealthCheck::default()
+    });
+    let defined = cluster.world.call::<op::RegisterTaskDefinition>(definition);
+    defined.await.unwrap();
+    cluster.definition = "checked".into();
 }
 
 /// As the agent's telemetry would say it.

@@ -178,7 +178,9 @@ pub(super) fn stop(
         let ran = before
             .as_ref()
             .is_some_and(|task| task.last_status >= TaskStatus::Running);
-        let zone = before.and_then(|task| task.availability_zone.clone());
+        let (zone, deployment_id) = before
+            .map(|task| (task.availability_zone.clone(), task.deployment_id.clone()))
+            .unwrap_or_default();
         let zone = zone.unwrap_or_default();
         if tasks::stop(
             tx,
@@ -194,8 +196,13 @@ pub(super) fn stop(
                 false => pending += 1,
             }
             if stop.cause == StopCause::FailedHealthChecks {
-                let id = id_of(&stop.key);
-                count_unhealthy(ecs, tx, service, &id, &mut unhealthy, now);
+                count_unhealthy(service, deployment_id.as_deref(), now);
+                if unhealthy < UNHEALTHY_TOLD {
+                    unhealthy += 1;
+                    let id = id_of(&stop.key);
+                    let text = format!("(task {id}) failed container health checks.");
+                    events::add(ecs, tx, service, &text);
+                }
             }
         }
     }
@@ -212,26 +219,15 @@ pub(super) fn stop(
     }
 }
 
-/// A task of a deployment under way that failed its health checks is a failure to the circuit breaker. The first few
-/// are told one by one.
-fn count_unhealthy(
-    ecs: &Ecs,
-    tx: &mut Tx<'_>,
-    service: &mut ServiceRecord,
-    task_id: &str,
-    told: &mut usize,
-    now: UnixMillis,
-) {
+/// A task of the deployment under way that failed its health checks is a failure to the circuit breaker. One of those before
+/// is none: it may be what the deployment is to mend.
+fn count_unhealthy(service: &mut ServiceRecord, deployment_id: Option<&str>, now: UnixMillis) {
     if let Some(primary) = service.primary_mut()
         && primary.rollout_state == RolloutState::InProgress
+        && deployment_id == Some(primary.id.as_str())
     {
         primary.breaker_failures = primary.breaker_failures.saturating_add(1);
         primary.last_breaker_failure_at = Some(now);
-    }
-    if *told < UNHEALTHY_TOLD {
-        *told += 1;
-        let text = format!("(task {task_id}) failed container health checks.");
-        events::add(ecs, tx, service, &text);
     }
 }
 
