@@ -11,6 +11,9 @@ pub fn schema(schema: Schema) -> Schema {
         .table::<AlarmState>()
         .table::<InstanceTermination>()
         .table::<InstanceProtection>()
+        .table::<Function>()
+        .table::<HookCall>()
+        .table::<HookAnswer>()
 }
 
 /// The state of a CloudWatch alarm that a deployment may watch. Written by whoever owns alarms, one row for each alarm that
@@ -47,6 +50,74 @@ pub struct InstanceProtection {
     pub is_empty: bool,
     /// Since when its termination waits for its tasks; `None`: it waits for nothing.
     pub draining_since: Option<UnixMillis>,
+}
+
+/// A function that can be called. Written by whoever runs functions, one row for each; read by ECS, which refuses lifecycle
+/// hooks that name another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    pub arn: String,
+}
+
+/// A function is to be called for a lifecycle hook of a service deployment. Written by ECS when the hook's stage begins, and
+/// deleted when nobody waits for the answer any more; read by whoever runs functions, which answers with a
+/// [`HookAnswer`] of the same key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookCall {
+    /// Key of the service deployment: `{account}/{region}/{cluster}/{service}/{id}`.
+    pub service_deployment_key: String,
+    pub hook_id: String,
+    pub function_arn: String,
+    /// What the function is told beside the hook: where the deployment stands.
+    pub lifecycle_stage: String,
+    pub service_deployment_arn: String,
+    pub target_service_revision_arn: String,
+    /// The hook as it was asked for, in the API's JSON: `roleArn`, `hookDetails`.
+    pub hook: String,
+    pub called_at: UnixMillis,
+}
+
+/// What a function said of a [`HookCall`]. One that says IN_PROGRESS is called again by whoever runs functions: it has no row
+/// until it said more. Written by whoever runs functions, and deleted by it when the call is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookAnswer {
+    pub service_deployment_key: String,
+    pub hook_id: String,
+    /// SUCCEEDED, or else FAILED.
+    pub is_success: bool,
+}
+
+impl Record for Function {
+    const TABLE: &'static str = "functions";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        self.arn.clone()
+    }
+}
+
+impl HookCall {
+    pub fn key_of(service_deployment_key: &str, hook_id: &str) -> String {
+        [service_deployment_key, hook_id].join("/")
+    }
+}
+
+impl Record for HookCall {
+    const TABLE: &'static str = "ecs_hook_calls";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        Self::key_of(&self.service_deployment_key, &self.hook_id)
+    }
+}
+
+impl Record for HookAnswer {
+    const TABLE: &'static str = "hook_answers";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> String {
+        HookCall::key_of(&self.service_deployment_key, &self.hook_id)
+    }
 }
 
 impl AlarmState {

@@ -233,12 +233,24 @@ fn checked_hooks(
 fn check_hook(hook: &DeploymentLifecycleHook) -> Result<(), Refusal> {
     let target = hook.target_type.as_ref();
     match target.map(DeploymentLifecycleHookTargetType::as_str) {
-        Some("PAUSE") => {}
+        Some("PAUSE") => {
+            if hook.hook_target_arn.is_some() || hook.hook_details.is_some() {
+                return Err(Refusal::invalid_parameter(
+                    "hookTargetArn and hookDetails cannot be specified for a lifecycle hook with the targetType PAUSE.",
+                ));
+            }
+        }
         None | Some("" | "AWS_LAMBDA") => {
-            return Err(Refusal::unsupported_field(
-                "deploymentConfiguration.lifecycleHooks[].targetType AWS_LAMBDA",
-                "Gantry has no Lambda functions",
-            ));
+            for (field, value) in [
+                ("hookTargetArn", &hook.hook_target_arn),
+                ("roleArn", &hook.role_arn),
+            ] {
+                if value.as_deref().unwrap_or_default().is_empty() {
+                    return Err(Refusal::invalid_parameter(format!(
+                        "{field} is required for a lifecycle hook with the targetType AWS_LAMBDA."
+                    )));
+                }
+            }
         }
         Some(_) => {
             return Err(Refusal::invalid_parameter(
@@ -501,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_functions_is_refused_by_name() {
+    fn hooks_name_their_function_and_its_role_or_pause() {
         let hook = DeploymentLifecycleHook {
             hook_target_arn: Some("arn:aws:lambda:us-east-1:123456789012:function:x".into()),
             lifecycle_stages: Some(vec![DeploymentLifecycleHookStage::POST_SCALE_UP]),
@@ -511,7 +523,16 @@ mod tests {
             asked.strategy = Some(DeploymentStrategy::BLUE_GREEN);
             asked.lifecycle_hooks = Some(vec![hook.clone()]);
         });
-        assert!(refused.unwrap_err().contains("AWS_LAMBDA"));
+        assert!(refused.unwrap_err().contains("roleArn is required"));
+        let whole = DeploymentLifecycleHook {
+            role_arn: Some("arn:aws:iam::123456789012:role/hooks".into()),
+            ..hook.clone()
+        };
+        let accepted = asked(|asked| {
+            asked.strategy = Some(DeploymentStrategy::BLUE_GREEN);
+            asked.lifecycle_hooks = Some(vec![whole]);
+        });
+        assert_eq!(accepted, Ok(()));
         let pause = DeploymentLifecycleHook {
             target_type: Some(DeploymentLifecycleHookTargetType::PAUSE),
             hook_target_arn: None,

@@ -9,6 +9,7 @@ use limits::{SERVICE_DEPLOYMENT_DAYS, SERVICE_DEPLOYMENTS_KEPT};
 use state::{Head, Record, Tx};
 use wire::Error;
 
+use crate::hook_calls;
 use crate::records::{
     AlarmMonitor, BreakerState, DeploymentRecord, DeploymentRole, DesiredStatus, MonitorStatus,
     RevisionImage, RevisionShare, RolloutState, RolloutStatus, ServiceDeploymentRecord,
@@ -148,7 +149,7 @@ pub(crate) fn current(
 
 /// Ends a service deployment; false if it was over. It is the caller's to put.
 pub(crate) fn end(
-    head: &Head,
+    tx: &mut Tx<'_>,
     service: &ServiceRecord,
     record: &mut ServiceDeploymentRecord,
     status: RolloutStatus,
@@ -158,7 +159,7 @@ pub(crate) fn end(
     if record.status.is_over() {
         return false;
     }
-    let tasks = head.index::<TaskRecord>("by_service", &service.key());
+    let tasks = tx.index::<TaskRecord>("by_service", &service.key());
     let of = |share: &RevisionShare| counts(service, share, tasks.iter().map(|task| &**task));
     record.target.counts = Some(of(&record.target));
     for source in &mut record.sources {
@@ -176,6 +177,7 @@ pub(crate) fn end(
     record.waits_for.clear();
     record.finished_at = Some(now);
     record.stopped_at = (status == RolloutStatus::Stopped).then_some(now);
+    hook_calls::close(tx, record);
     record.updated_at = now;
     true
 }

@@ -13,6 +13,7 @@ mod daemons;
 mod deployments;
 pub mod events;
 mod explain;
+mod hook_calls;
 mod image_pins;
 mod launch;
 pub mod link;

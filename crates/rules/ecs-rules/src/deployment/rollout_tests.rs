@@ -428,6 +428,7 @@ fn every_step_of_traffic_has_its_hooks() {
         status: HookStatus::Succeeded,
         expires: UnixMillis(0),
         timeout_action: HookAction::Rollback,
+        answer: None,
     };
     assert_eq!(step(&view, 0), StageStep::OpenHooks);
     view.hooks.push(answered.clone());
@@ -494,6 +495,7 @@ fn a_hook_holds_its_stage_until_it_is_answered() {
         status: HookStatus::AwaitingAction,
         expires: UnixMillis(60_000),
         timeout_action: HookAction::Rollback,
+        answer: None,
     });
     service.rollout = with(&held);
     assert_eq!(planned(&service, 0), "waits: hooks of PRE_SCALE_UP");

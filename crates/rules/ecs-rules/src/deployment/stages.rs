@@ -68,6 +68,8 @@ pub struct StagesView {
 pub struct HookView {
     pub id: String,
     pub status: HookStatus,
+    /// What the function of an open hook said, that the hook's status does not say yet.
+    pub answer: Option<HookStatus>,
     pub expires: UnixMillis,
     pub timeout_action: HookAction,
 }
@@ -96,6 +98,11 @@ pub enum StageStep {
     OpenHooks,
     TimeOut {
         hook: String,
+    },
+    /// A function said what becomes of its hook.
+    Answer {
+        hook: String,
+        status: HookStatus,
     },
     /// This share of production traffic goes to the new revision.
     ShiftProduction {
@@ -218,6 +225,12 @@ fn step_of_hooks(view: &StagesView, now: UnixMillis) -> Option<(StageStep, Optio
     if view.has_hooks && view.hooks.is_empty() {
         return Some((StageStep::OpenHooks, None));
     }
+    let mut open = view.hooks.iter().filter(|hook| hook.is_open());
+    let answered = open.clone().find_map(|hook| Some((hook, hook.answer?)));
+    if let Some((hook, status)) = answered {
+        let hook = hook.id.clone();
+        return Some((StageStep::Answer { hook, status }, None));
+    }
     let failed = view.hooks.iter().any(|hook| match hook.status {
         HookStatus::Failed => true,
         HookStatus::TimedOut => hook.timeout_action == HookAction::Rollback,
@@ -226,7 +239,6 @@ fn step_of_hooks(view: &StagesView, now: UnixMillis) -> Option<(StageStep, Optio
     if failed {
         return Some((StageStep::Fail { stage: view.stage }, None));
     }
-    let mut open = view.hooks.iter().filter(|hook| hook.is_open());
     let first = open.clone().min_by_key(|hook| hook.expires)?;
     match open.find(|hook| hook.expires <= now) {
         Some(late) => {

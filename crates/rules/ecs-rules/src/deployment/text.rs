@@ -134,6 +134,7 @@ impl fmt::Display for StageStep {
             Self::Wait => formatter.write_str("wait"),
             Self::Enter(stage) => write!(formatter, "enter {}", stage.as_str()),
             Self::OpenHooks => formatter.write_str("open hooks"),
+            Self::Answer { hook, status } => write!(formatter, "{hook} {}", status.as_str()),
             Self::TimeOut { hook } => write!(formatter, "time {hook} out"),
             Self::ShiftProduction { permille } => {
                 write!(formatter, "production traffic {permille}/1000")

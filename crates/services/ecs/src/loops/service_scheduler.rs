@@ -15,12 +15,12 @@ use std::{
     time::Duration,
 };
 
-use kit::{Loop, LoopError, Next};
+use kit::{Loop, LoopError, Next, facts::HookAnswer};
 use limits::INACTIVE_SERVICE_HOURS;
 use state::{Change, Head, Record, Tx};
 
 use crate::{
-    Ecs, deployments,
+    Ecs, deployments, hook_calls,
     records::{
         AlarmStateRecord, ContainerInstanceRecord, ServiceDeploymentRecord, ServiceEventRecord,
         ServiceRecord, ServiceStatus, TaskRecord, TaskStatus,
@@ -152,6 +152,10 @@ impl Loop for ServiceScheduler {
         }
         if let Some((_, after)) = change.of::<AlarmStateRecord>() {
             keys.extend(after.iter().flat_map(|alarm| self.watching(&alarm.key())));
+            return;
+        }
+        if let Some((_, after)) = change.of::<HookAnswer>() {
+            keys.extend(after.and_then(hook_calls::service_key).map(str::to_owned));
             return;
         }
         if let Some((before, after)) = change.of::<TaskRecord>()

@@ -146,6 +146,7 @@ impl Ecs {
             configuration = task_sets::percentages_only(configuration);
         }
         services::check_alarms(tx, caller, &configuration)?;
+        services::check_functions(tx, &configuration)?;
         let rebalancing = service::zone_rebalancing(
             input.availability_zone_rebalancing.as_ref(),
             &Movable {

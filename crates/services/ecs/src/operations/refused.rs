@@ -2,9 +2,8 @@
 //! made from them.
 
 use api_ecs::types::{
-    CreateCapacityProviderRequest, CreateServiceRequest, CreateTaskSetRequest,
-    DeploymentConfiguration, DeploymentLifecycleHook, RunTaskRequest, StartTaskRequest,
-    UpdateCapacityProviderRequest, UpdateServiceRequest,
+    CreateCapacityProviderRequest, CreateServiceRequest, CreateTaskSetRequest, RunTaskRequest,
+    StartTaskRequest, UpdateCapacityProviderRequest, UpdateServiceRequest,
 };
 use wire::Error;
 
@@ -107,26 +106,6 @@ macro_rules! service_table {
                         > 0
                 },
             },
-            Refused {
-                path: "deploymentConfiguration.lifecycleHooks[].hookTargetArn",
-                why: "Gantry has no Lambda functions",
-                asks: |input| {
-                    any_hook(&input.deployment_configuration, |hook| {
-                        hook.hook_target_arn
-                            .as_ref()
-                            .is_some_and(|arn| !arn.is_empty())
-                    })
-                },
-            },
-            Refused {
-                path: "deploymentConfiguration.lifecycleHooks[].hookDetails",
-                why: "they are what a Lambda function is given",
-                asks: |input| {
-                    any_hook(&input.deployment_configuration, |hook| {
-                        hook.hook_details.is_some()
-                    })
-                },
-            },
         ];
     };
 }
@@ -142,14 +121,4 @@ pub(crate) fn check<T>(table: &[Refused<T>], input: &T) -> Result<(), Error> {
             Err(ecs_rules::Refusal::unsupported_field(refused.path, refused.why).into())
         }
     }
-}
-
-fn any_hook(
-    configuration: &Option<DeploymentConfiguration>,
-    asks: impl Fn(&DeploymentLifecycleHook) -> bool,
-) -> bool {
-    let mut hooks = configuration
-        .iter()
-        .flat_map(|configuration| configuration.lifecycle_hooks.iter().flatten());
-    hooks.any(asks)
 }

@@ -10,6 +10,7 @@ use api_ecs::{
     },
 };
 use ecs_rules::service;
+use kit::facts::Function;
 use names::ServiceReference;
 use state::Head;
 use wire::{Access, Caller, Error, Stored};
@@ -166,6 +167,24 @@ pub(super) fn check_alarms(
         "The following CloudWatch alarms do not exist: {}.",
         unknown.join(", ")
     )))
+}
+
+/// Functions that lifecycle hooks name must be there. Whoever runs functions publishes them; without such a service there
+/// are none.
+pub(super) fn check_functions(
+    head: &Head,
+    configuration: &DeploymentConfiguration,
+) -> Result<(), Error> {
+    let hooks = configuration.lifecycle_hooks.iter().flatten();
+    let mut named = hooks.filter_map(|hook| hook.hook_target_arn.as_deref());
+    match named.find(|arn| !head.contains::<Function>(arn)) {
+        None => Ok(()),
+        Some(_) => Err(ecs_rules::Refusal::unsupported_field(
+            "deploymentConfiguration.lifecycleHooks[].hookTargetArn",
+            "Gantry has no Lambda functions",
+        )
+        .into()),
+    }
 }
 
 /// What a service's tasks shall be made of, before it is checked.

@@ -108,6 +108,7 @@ impl Ecs {
         change_settings(record, input)?;
         if input.deployment_configuration.is_some() {
             services::check_alarms(tx, caller, &record.deployment_configuration)?;
+            services::check_functions(tx, &record.deployment_configuration)?;
         }
         let now = self.clock.now();
         let spec = changed_spec(tx, caller, cluster, record, input)?;

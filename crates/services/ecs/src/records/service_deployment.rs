@@ -151,6 +151,17 @@ pub struct HookRecord {
     pub status: HookStatus,
     pub expires_at: UnixMillis,
     pub timeout_action: HookAction,
+    /// A function answers it; otherwise ContinueServiceDeployment does.
+    #[serde(default)]
+    pub function_arn: Option<String>,
+}
+
+impl StageState {
+    pub fn set_hook(&mut self, id: &str, status: HookStatus) {
+        if let Some(hook) = self.hooks.iter_mut().find(|hook| hook.id == id) {
+            hook.status = status;
+        }
+    }
 }
 
 impl ServiceRevisionRecord {

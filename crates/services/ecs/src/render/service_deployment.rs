@@ -154,8 +154,11 @@ fn hooks(stages: &StageState) -> Vec<types::DeploymentLifecycleHookDetail> {
         expires_at: Some(timestamp(hook.expires_at)),
         hook_id: Some(hook.id.clone()),
         status: Some(hook.status.as_str().into()),
-        target_arn: None,
-        target_type: Some(types::DeploymentLifecycleHookTargetType::PAUSE),
+        target_arn: hook.function_arn.clone(),
+        target_type: Some(match hook.function_arn {
+            Some(_) => types::DeploymentLifecycleHookTargetType::AWS_LAMBDA,
+            None => types::DeploymentLifecycleHookTargetType::PAUSE,
+        }),
         timeout_action: Some(hook.timeout_action.as_str().into()),
     };
     stages.hooks.iter().map(detail).collect()

@@ -17,11 +17,11 @@ use state::{Head, Record};
 
 use super::{daemon, rebalance, rollout::is_of_stage};
 use crate::{
-    deployments,
+    deployments, hook_calls,
     records::{
         AlarmStateRecord, ContainerInstanceRecord, DeploymentRecord, DesiredStatus, HealthStatus,
-        RolloutState, RolloutStatus, ServiceRecord, ServiceStatus, Stage, StageState, TaskRecord,
-        TaskSetRecord, TaskStatus,
+        RolloutState, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, ServiceStatus, Stage,
+        StageState, TaskRecord, TaskSetRecord, TaskStatus,
     },
     service_events::REPEAT_AFTER,
 };
@@ -158,7 +158,7 @@ fn rollout(head: &Head, service: &ServiceRecord) -> Option<RolloutView> {
         stages: record
             .stages
             .as_ref()
-            .map(|state| stages(configuration, state, !record.sources.is_empty())),
+            .map(|state| stages(head, &record, configuration, state)),
     })
 }
 
@@ -173,9 +173,10 @@ fn in_alarm(head: &Head, service: &ServiceRecord, alarms: &DeploymentAlarms) -> 
 }
 
 fn stages(
+    head: &Head,
+    record: &ServiceDeploymentRecord,
     configuration: &DeploymentConfiguration,
     state: &StageState,
-    has_source: bool,
 ) -> StagesView {
     let mut hooks = configuration.lifecycle_hooks.iter().flatten();
     let is_by_step = state.stage == Stage::ProductionTrafficShift;
@@ -185,9 +186,9 @@ fn stages(
     });
     StagesView {
         // Where nothing ran before there is no traffic to take over by and by.
-        shift: match has_source {
-            true => shift(configuration),
-            false => Shift::AllAtOnce,
+        shift: match record.sources.is_empty() {
+            false => shift(configuration),
+            true => Shift::AllAtOnce,
         },
         bake: minutes(configuration.bake_time_in_minutes),
         stage: state.stage,
@@ -200,6 +201,7 @@ fn stages(
             .map(|hook| HookView {
                 id: hook.id.clone(),
                 status: hook.status,
+                answer: hook_calls::answer(head, record, hook),
                 expires: hook.expires_at,
                 timeout_action: hook.timeout_action,
             })

@@ -11,7 +11,7 @@ use ecs_rules::deployment::{
 use state::Tx;
 
 use crate::{
-    Ecs, deployments,
+    Ecs, deployments, hook_calls,
     records::{
         DeploymentRecord, DeploymentRole, HookAction, HookRecord, HookStatus, MonitorStatus,
         RollbackState, RolloutState, RolloutStatus, ServiceDeploymentRecord, ServiceRecord, Stage,
@@ -56,7 +56,10 @@ pub(super) fn apply(
             let stopped = RolloutStatus::Stopped;
             deployments::end(tx, service, record, stopped, STOPPED_BY_USER, now);
         }
-        RolloutStep::Stage(step) => change_stage(ecs, record, step, now),
+        RolloutStep::Stage(step) => {
+            change_stage(ecs, tx, record, step, now);
+            hook_calls::close(tx, record);
+        }
     }
 }
 
@@ -237,11 +240,14 @@ fn take(deployments: &mut Vec<DeploymentRecord>, id: &str) -> Option<DeploymentR
 
 fn change_stage(
     ecs: &Ecs,
+    tx: &mut Tx<'_>,
     record: &mut ServiceDeploymentRecord,
     step: &StageStep,
     now: UnixMillis,
 ) {
-    let hooks = record.configuration.lifecycle_hooks.clone();
+    if *step == StageStep::OpenHooks {
+        return open_hooks(ecs, tx, record, now);
+    }
     let Some(stages) = &mut record.stages else {
         return;
     };
@@ -250,25 +256,33 @@ fn change_stage(
             stages.stage = *stage;
             stages.entered_at = now;
         }
-        StageStep::OpenHooks => {
-            let (stage, permille) = (stages.stage, stages.production_permille);
-            let own = hooks.iter().flatten();
-            let own = own.filter(|hook| is_of_stage(hook, stage));
-            let opened = own.map(|hook| open(ecs, hook, stage, permille, now));
-            stages.hooks.extend(opened.collect::<Vec<_>>());
-        }
-        StageStep::TimeOut { hook } => {
-            let mut hooks = stages.hooks.iter_mut();
-            if let Some(late) = hooks.find(|known| known.id == *hook) {
-                late.status = HookStatus::TimedOut;
-            }
-        }
+        StageStep::TimeOut { hook } => stages.set_hook(hook, HookStatus::TimedOut),
+        StageStep::Answer { hook, status } => stages.set_hook(hook, *status),
         StageStep::ShiftProduction { permille } => {
             stages.production_permille = *permille;
             stages.shifted_at = Some(now);
         }
         StageStep::ShiftTest => stages.test_permille = WHOLE_PERMILLE,
-        StageStep::Wait | StageStep::Fail { .. } | StageStep::Done => {}
+        StageStep::OpenHooks | StageStep::Wait | StageStep::Fail { .. } | StageStep::Done => {}
+    }
+}
+
+fn open_hooks(ecs: &Ecs, tx: &mut Tx<'_>, record: &mut ServiceDeploymentRecord, now: UnixMillis) {
+    let Some(stages) = &record.stages else {
+        return;
+    };
+    let (stage, permille) = (stages.stage, stages.production_permille);
+    let hooks = record.configuration.lifecycle_hooks.iter().flatten();
+    let own = hooks.filter(|hook| is_of_stage(hook, stage));
+    let opened: Vec<HookRecord> = own
+        .map(|hook| {
+            let opened = open(ecs, hook, stage, permille, now);
+            hook_calls::call(tx, record, hook, &opened, now);
+            opened
+        })
+        .collect();
+    if let Some(stages) = &mut record.stages {
+        stages.hooks.extend(opened);
     }
 }
 
@@ -292,7 +306,11 @@ fn open(
         id: names::pause_hook_id(&ecs.clock),
         stage,
         production_permille,
-        status: HookStatus::AwaitingAction,
+        status: match hook.hook_target_arn {
+            Some(_) => HookStatus::InProgress,
+            None => HookStatus::AwaitingAction,
+        },
+        function_arn: hook.hook_target_arn.clone(),
         expires_at: now + Duration::from_secs(minutes * 60),
         timeout_action: match action {
             Some(action) if *action == DeploymentLifecycleHookAction::CONTINUE => {
