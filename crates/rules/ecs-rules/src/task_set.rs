@@ -126,7 +126,9 @@ fn plan_set(view: &TaskSetsView, set: &TaskSetView, now: UnixMillis) -> TaskSetP
             };
         }
     }
-    let stability = match tasks.steady && !draining {
+    // A task that is protected may be one too many, and stays so for as long as it is protected.
+    let is_whole = i32::try_from(alone.tasks.len()) == Ok(set.computed_desired_count);
+    let stability = match tasks.steady && is_whole && !draining {
         true => Stability::SteadyState,
         false => Stability::Stabilizing,
     };

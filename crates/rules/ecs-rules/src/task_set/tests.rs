@@ -130,6 +130,28 @@ fn a_set_that_drains_loses_its_tasks_and_goes() {
 }
 
 #[test]
+fn a_set_with_a_protected_task_too_many_is_not_stable() {
+    let mut view = view(vec![set("ecs-svc/1", 1, TaskSetStatus::Primary)]);
+    // It was replaced for its node, and stays as long as it is protected.
+    let replaced = TaskView {
+        protected: true,
+        draining: true,
+        ..task("a".into(), "ecs-svc/1", TaskStatus::Running)
+    };
+    let in_its_place = task("b".into(), "ecs-svc/1", TaskStatus::Running);
+    view.tasks = vec![in_its_place, replaced];
+    let planned = plan(&view, UnixMillis(0));
+    assert_eq!(
+        (planned.sets[0].tasks.start, &planned.sets[0].tasks.stop),
+        (0, &vec![])
+    );
+    assert_eq!(planned.sets[0].stability, None);
+    view.tasks.pop();
+    let planned = plan(&view, UnixMillis(0));
+    assert_eq!(planned.sets[0].stability, Some(Stability::SteadyState));
+}
+
+#[test]
 fn what_belongs_to_task_sets_is_not_said_of_the_service() {
     let message = |request: CreateServiceRequest| {
         check_creation_of_service(&request)

@@ -179,6 +179,8 @@ pub(super) fn check_functions(
     let mut named = hooks.filter_map(|hook| hook.hook_target_arn.as_deref());
     match named.find(|arn| !head.contains::<Function>(arn)) {
         None => Ok(()),
+        // coverage: CreateService refuses deploymentConfiguration.lifecycleHooks[].hookTargetArn: Gantry has no Lambda functions
+        // coverage: UpdateService refuses deploymentConfiguration.lifecycleHooks[].hookTargetArn: Gantry has no Lambda functions
         Some(_) => Err(ecs_rules::Refusal::unsupported_field(
             "deploymentConfiguration.lifecycleHooks[].hookTargetArn",
             "Gantry has no Lambda functions",
