@@ -78,7 +78,7 @@ def check_bounds(machines, service):
     tasks = world.service_tasks(service) + world.service_tasks(service, "STOPPED")
     steady = sorted(task["startedAt"] for task in tasks if "startedAt" in task)[COUNT - 1]
     for moment in (task["stoppingAt"] for task in tasks if "stoppingAt" in task):
-        serving = [task for task in tasks if task.get("startedAt", moment) < moment < task.get("stoppingAt", LATER)]
+        serving = [task for task in tasks if task.get("startedAt", LATER) <= moment < task.get("stoppingAt", LATER)]
         assert moment < steady or len(serving) >= COUNT, "never fewer than the minimum"
     for moment in (task["createdAt"] for task in tasks):
         there = [task for task in tasks if task["createdAt"] <= moment < task.get("stoppingAt", task.get("stoppedAt", LATER))]
