@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api_ecs::{operations as op, types::*};
+use service_ecs::records::ContainerInstanceRecord;
 
 use super::placing::{GROUP, RACKS, ZONES};
 use crate::{
@@ -87,7 +88,8 @@ fn add(world: &Arc<World>, lot: &Lot, is_serverless: bool, is_of_group: bool, si
 
 /// Says that a machine is gone for good; again until there is an answer.
 pub async fn deregister(world: &Arc<World>, machine: &Machine) {
-    let Some(arn) = machine.held().instance_arn.clone() else {
+    let known = machine.held().instance_arn.clone();
+    let Some(arn) = known.or_else(|| listed(world, machine)) else {
         return;
     };
     let request = DeregisterContainerInstanceRequest {
@@ -128,6 +130,16 @@ pub async fn deregister(world: &Arc<World>, machine: &Machine) {
             _ => world.clock.sleep(Duration::from_secs(1)).await,
         }
     }
+}
+
+/// As a list would show it: of a machine that never heard the answer to its registration.
+fn listed(world: &Arc<World>, machine: &Machine) -> Option<String> {
+    let server = world.server()?;
+    let found = server.store.read(|head| {
+        let mut nodes = head.scan::<ContainerInstanceRecord>("");
+        nodes.find_map(|node| (node.node_id == machine.id).then(|| node.arn()))
+    });
+    found.head()
 }
 
 /// Lets a container instance drain, or takes that back. True once it is done.
