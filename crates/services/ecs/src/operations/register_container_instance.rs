@@ -92,7 +92,7 @@ impl Handle<RegisterContainerInstance> for Ecs {
                 let mut record = match &known_arn {
                     Some(arn) => known(tx, caller, &cluster, arn)?,
                     None => {
-                        retire_former(tx, node_id, now);
+                        retire_former(tx, node_id, now)?;
                         self.new_instance(caller, node_id, cluster, now)
                     }
                 };
@@ -197,15 +197,23 @@ fn known(
 }
 
 /// One node is one container instance. A node that asks for a new one has lost its state, and with it the tasks of the
-/// old one.
-fn retire_former(tx: &mut Tx<'_>, node_id: &str, now: UnixMillis) {
-    for former in tx.index::<ContainerInstanceRecord>("by_node", node_id) {
-        if former.status != ContainerInstanceStatus::Inactive {
-            tx.update::<ContainerInstanceRecord>(&former.key(), |record| {
-                record.deregister(now);
-            });
-        }
+/// old one. As long as it is connected as the old one, that cannot be: the request is one of before, which took its
+/// time, or the session has not noticed its end yet. Agents try again after a server's error.
+fn retire_former(tx: &mut Tx<'_>, node_id: &str, now: UnixMillis) -> Result<(), Error> {
+    let mut former = tx.index::<ContainerInstanceRecord>("by_node", node_id);
+    former.retain(|former| former.status != ContainerInstanceStatus::Inactive);
+    if let Some(connected) = former.iter().find(|former| former.connection.connected) {
+        return Err(errors::server_exception(format!(
+            "The node is registered and connected as {}. It can register anew when that session has ended.",
+            connected.arn()
+        )));
     }
+    for former in former {
+        tx.update::<ContainerInstanceRecord>(&former.key(), |record| {
+            record.deregister(now);
+        });
+    }
+    Ok(())
 }
 
 fn fill(record: &mut ContainerInstanceRecord, offer: Offer, availability_zone: &str) {

@@ -7,7 +7,7 @@ use clock::{Clock, UnixMillis};
 use state::MemoryEngine;
 use tokio::sync::watch;
 
-use crate::world::{World, agent::Agent};
+use crate::world::{World, agent::Agent, node, refused, registration};
 
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_delays_what_is_known_of_connections_and_forgets_nothing() {
@@ -53,6 +53,29 @@ async fn an_agent_that_is_back_before_the_loops_start_stays_connected() {
     world.clock.sleep(Duration::from_secs(10)).await;
     assert!(is_connected(&world, &back).await);
     assert!(!is_connected(&world, &gone).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_connected_does_not_register_anew() {
+    let world = World::simulated().await;
+    let (_stop, stopping) = watch::channel(false);
+    world.ecs.spawn_loops(&stopping);
+    let arn = world
+        .container_instance("node-1", "default", 1024, 2048)
+        .await;
+    let agent = Agent::connect(&world, "node-1", &arn).await;
+    world.clock.sleep(Duration::from_secs(10)).await;
+    // One that was sent long before, and comes only now.
+    let late = registration("default", "container-instance", 1024, 2048);
+    let caller = node("node-1");
+    let asked = world.call_as::<op::RegisterContainerInstance>(&caller, late.clone());
+    let (code, message) = refused(asked.await);
+    assert_eq!(code, "ServerException", "agents try again");
+    assert!(message.contains(&arn), "{message}");
+    assert!(is_connected(&world, &arn).await);
+    agent.disconnect().await;
+    world.clock.sleep(Duration::from_secs(10)).await;
+    assert_ne!(world.register("node-1", late).await, arn);
 }
 
 /// Until a write has failed the store does not know that the disk is full.
