@@ -132,7 +132,7 @@ impl RootKeys {
     pub(crate) fn write(&self, path: &Path, clock: &Clock) -> Result<(), VaultError> {
         let keys = self.0.iter().map(|key| KeyEntry {
             id: key.id.clone(),
-            key: STANDARD.encode(&*key.secret),
+            key: STANDARD.encode(*key.secret),
         });
         let file = KeyFile {
             version: VERSION,

@@ -205,7 +205,7 @@ impl Vault {
         if let Some(key) = self.known_key(&record.id) {
             return Ok(key);
         }
-        let key = Arc::new(Key::new(&*self.unwrap_secret(record)?));
+        let key = Arc::new(Key::new(&self.unwrap_secret(record)?));
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(record.id.clone(), Arc::clone(&key));
         Ok(key)

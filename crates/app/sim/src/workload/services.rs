@@ -69,7 +69,7 @@ impl Client {
             task_definition: Some(kind.family(behaviour)).filter(|_| !is_external),
             desired_count: i32::try_from(desired).ok().filter(|_| !is_daemon),
             scheduling_strategy: is_daemon.then_some(SchedulingStrategy::DAEMON),
-            deployment_controller: is_external.then(|| DeploymentController {
+            deployment_controller: is_external.then_some(DeploymentController {
                 r#type: Some(DeploymentControllerType::EXTERNAL),
             }),
             launch_type: places.launch_type(kind).filter(|_| !is_external),

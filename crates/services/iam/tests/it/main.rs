@@ -1,5 +1,7 @@
 //! IAM and STS through their handlers, as the gateway calls them: authorised, then handled.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod enforcement;
 mod entities;
 mod sessions;
