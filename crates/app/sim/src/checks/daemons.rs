@@ -100,9 +100,13 @@ impl Check {
             let service = service_key(task).and_then(|key| self.service_after(set, &key));
             service.is_none_or(|service| service.scheduling_strategy != "DAEMON")
         })?;
+        // An update may have taken the node from it.
+        let constraints = service.task_spec.placement_constraints.iter();
+        let mut expressions = constraints.filter_map(|constraint| constraint.expression.as_deref());
+        let is_deselected =
+            expressions.any(|text| super::placing::is_member(text, node) == Some(false));
         let is_member = super::placing::wrong_with_constraints(after, &self.held(key)?, 0);
-        is_member
-            .is_none()
+        (is_member.is_none() && !is_deselected)
             .then(|| format!("leaves {key}, which drains, before task {}", other.id))
     }
 
