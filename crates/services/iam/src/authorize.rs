@@ -9,6 +9,7 @@ use wire::{Ask, Authorizer, Caller, Error, Principal};
 use crate::Iam;
 use crate::context::subject;
 use crate::denials::Denial;
+use crate::entities::Named;
 use crate::grants::Held;
 use crate::records::{RoleRecord, key_of};
 
@@ -50,8 +51,7 @@ impl Iam {
         ask: &Ask,
         (held, subject, context): (&Held, &Subject, &Context),
     ) -> Result<(), Error> {
-        let mut context = context.clone();
-        self.add_resource_tags(&mut context, resource);
+        let context = self.about_resource(context, resource);
         let own = match OF_TRUST.contains(&ask.action) {
             true => self.trust_of(&caller.account, resource),
             false => self.policy_of(resource),
@@ -97,7 +97,6 @@ impl Iam {
     }
 
     pub(crate) fn role_of(&self, account: &str, arn: &str) -> Option<std::sync::Arc<RoleRecord>> {
-        use crate::entities::Named;
         let rest = arn.strip_prefix(&format!("arn:aws:iam::{account}:role/"))?;
         let name = rest.rsplit('/').next()?;
         let read = self

@@ -1,6 +1,8 @@
 //! The condition keys of a request: those of every request (IAM user guide, "AWS global condition context keys"), and
 //! those that the operation declared.
 
+use std::borrow::Cow;
+
 use policy::{Context, Subject};
 use wire::{Ask, Caller, Principal, Timestamp, TimestampFormat};
 
@@ -75,16 +77,23 @@ impl Iam {
         context
     }
 
-    /// The tags of the resource, as far as its service tells them.
-    pub(crate) fn add_resource_tags(&self, context: &mut Context, resource: &str) {
+    /// The context with the tags of the resource, as far as its service tells them. Most have none, and share it.
+    pub(crate) fn about_resource<'a>(
+        &self,
+        context: &'a Context,
+        resource: &str,
+    ) -> Cow<'a, Context> {
         let tags = self
             .resource_tags
             .as_ref()
             .and_then(|it| it.tags_of(resource));
+        let mut context = Cow::Borrowed(context);
         for (key, value) in tags.into_iter().flatten() {
-            context.set(&format!("aws:ResourceTag/{key}"), value.clone());
             let service = resource.split(':').nth(2).unwrap_or_default();
+            let context = context.to_mut();
+            context.set(&format!("aws:ResourceTag/{key}"), value.clone());
             context.set(&format!("{service}:ResourceTag/{key}"), value);
         }
+        context
     }
 }

@@ -75,13 +75,14 @@ impl Check {
         if sets.len() > SETS_MOST {
             return Some(format!("it has {} task sets", sets.len()));
         }
-        let primaries = sets
+        let mut primaries = sets
             .iter()
             .filter(|set| set.status == TaskSetStatus::Primary);
-        if primaries.clone().count() > 1 {
+        let primary = primaries.next();
+        if primaries.next().is_some() {
             return Some("two task sets are PRIMARY".into());
         }
-        let shown = primaries.last().map(|set| &set.deployment.task_spec);
+        let shown = primary.map(|set| &set.deployment.task_spec);
         // While it is being deleted it shows what it was.
         let is_shown = after.status != ServiceStatus::Active
             || shown.map_or(after.task_spec.is_nothing(), |spec| {

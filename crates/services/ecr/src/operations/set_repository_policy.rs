@@ -11,6 +11,7 @@ use crate::access::on_repository;
 use crate::records::{RepositoryPolicyRecord, repository_key};
 use crate::refusals::invalid_parameter;
 
+// coverage: SetRepositoryPolicy ignores force: no policy is refused for locking its author out
 impl Handle<SetRepositoryPolicy> for Ecr {
     fn access(&self, caller: &Caller, input: &SetRepositoryPolicyRequest) -> Access {
         let name = input.repository_name.as_deref();
